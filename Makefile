@@ -1,0 +1,56 @@
+# Two commands do everything: `make lab` opens the course, `make test` runs its tests.
+# Both make what they need first; `make help` lists the rest.
+
+VENV ?= .venv
+PYTHON ?= python3
+# pytest-xdist shares the tests out; more than four processes would each load torch for little gain.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadgroup
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/.ready
+
+.PHONY: help setup lab test lint notebooks pins
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make lab         open the course in JupyterLab at lesson 00"
+	@echo "make test        run all tests (PYTEST_ARGS=... replaces pytest's arguments)"
+	@echo "make setup       only make the environment $(VENV)"
+	@echo "make lint        check the style with ruff"
+	@echo "make notebooks   build the lessons whose source changed (NB=02: that one; FORCE=1: always)"
+	@echo "make pins        write constraints.txt anew from the newest releases"
+
+setup: $(READY)
+
+lab: $(READY)
+	$(BIN)/course lab
+
+# One thread for each test process: the tests are many and small.
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+notebooks: $(READY)
+	$(BIN)/python tools/build_notebooks.py $(if $(FORCE),--force) $(NB)
+
+# pip leaves what is already right, so a changed pyproject.toml or constraints.txt costs little here.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is missing or older than Python 3.11." >&2; \
+	  echo "Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "make: $(PYTHON) cannot make an environment. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; }
+	@echo "Installing the course into $(VENV) (about 5 GB on Linux, a few minutes the first time) ..."
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	  --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+pins:
+	$(PYTHON) tools/write_pins.py

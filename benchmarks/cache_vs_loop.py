@@ -1,0 +1,181 @@
+"""How much time does it save to compute frozen stages once?
+
+Three ways of training the same strategy on the same pictures, side by side in one process:
+
+    loader loop      the loop of most tutorials: a DataLoader over a Dataset that prepares each
+                     picture, model.train(), frozen layers computed again in every epoch
+    in-memory loop   the course's fit with cache=False: pictures prepared in batches
+    cache            the course's fit: outputs of frozen stages computed once, that time counted
+
+Repeats are interleaved, so that a slow moment of the machine meets all three. Nothing is measured
+but training; accuracy on the test pictures follows, to show that all three learn the same.
+
+    python benchmarks/cache_vs_loop.py            # 1,000 pictures, 25 epochs, 3 repeats
+    python benchmarks/cache_vs_loop.py --quick    # does it run? a few pictures, 2 epochs
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torchvision
+from torch.utils.data import DataLoader, Dataset
+
+from course_lib import evaluate, fit, load_backbone, load_task, tasks
+from course_lib import strategies as S
+from course_lib.training import own_randomness
+
+RESULTS = Path(__file__).parent / "results" / "cache_vs_loop.json"
+BATCH = 32
+# One rate for head and last stage, which the loader loop uses too: time is what is compared.
+STRATEGIES = {
+    "head only": replace(S.FEATURE_EXTRACTION, weight_decay=0.0),
+    "last stage + head": replace(S.FINE_TUNING, lr=1e-3, ratio=1.0, weight_decay=0.0),
+}
+
+
+class Pictures(Dataset):
+    """One picture at a time, prepared when it is asked for, as tutorials do."""
+
+    def __init__(self, split, prepare):
+        self.split, self.prepare = split, prepare
+
+    def __len__(self) -> int:
+        return len(self.split.labels)
+
+    def __getitem__(self, i: int):
+        return self.prepare(self.split.pictures[i : i + 1])[0], self.split.labels[i]
+
+
+def loader_loop(model, task, strategy, epochs: int, seed: int, workers: int):
+    """The usual tutorial loop. Gives (seconds, test accuracy)."""
+    net = model.with_head(len(task.classes), seed)
+    net.requires_grad_(False)
+    learning = [
+        net.head,
+        *(net.stages[name] for name in S.learning_stages(strategy, net.stage_names)),
+    ]
+    for part in learning:
+        part.requires_grad_(True)
+    optimizer = torch.optim.AdamW(
+        [p for p in net.parameters() if p.requires_grad], lr=strategy.lr, weight_decay=0.0
+    )
+    with own_randomness(seed, 0, torch.device("cpu")):
+        loader = DataLoader(
+            Pictures(task.train, net.prepare), BATCH, shuffle=True, num_workers=workers
+        )
+        begin = time.perf_counter()
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, strategy.lr, epochs=epochs, steps_per_epoch=len(loader), pct_start=0.1
+        )
+        for _ in range(epochs):
+            net.train()
+            for x, y in loader:
+                loss = torch.nn.functional.cross_entropy(net(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+        seconds = time.perf_counter() - begin
+    return seconds, evaluate(net, task)
+
+
+def course_fit(model, task, strategy, epochs: int, seed: int, cache: bool):
+    """The course's own loop. Gives (seconds, test accuracy); features are part of the seconds."""
+    run = fit(
+        model, task, strategy, epochs, batch_size=BATCH, seed=seed, cache=cache,
+        validate_every=0, test=False, device="cpu", progress=False,
+    )  # fmt: skip
+    return run.seconds, run.test
+
+
+def measure(n: int, epochs: int, repeats: int, workers: int) -> list[dict]:
+    model, task = load_backbone("worldnet"), load_task("new-shapes", train=n)
+    # Once unmeasured: what torch does only the first time falls here.
+    course_fit(model, task, STRATEGIES["head only"], 1, 0, cache=False)
+    rows = []
+    for label, strategy in STRATEGIES.items():
+        ways = {
+            "loader loop": lambda seed, s=strategy: loader_loop(
+                model, task, s, epochs, seed, workers
+            ),
+            "in-memory loop": lambda seed, s=strategy: course_fit(
+                model, task, s, epochs, seed, False
+            ),
+            "cache": lambda seed, s=strategy: course_fit(model, task, s, epochs, seed, True),
+        }
+        for seed in range(repeats):
+            for way, run in ways.items():
+                seconds, accuracy = run(seed)
+                rows.append(
+                    {"strategy": label, "way": way, "repeat": seed, "seconds": round(seconds, 3),
+                     "accuracy": round(accuracy, 4)}
+                )  # fmt: skip
+                print(f"{label:18} {way:15} {seconds:8.2f} s   accuracy {accuracy:.3f}", flush=True)
+    return rows
+
+
+def summary(rows: list[dict]) -> list[dict]:
+    """Median seconds and mean accuracy of each way, and how many times faster the cache is."""
+    lines = []
+    for label in STRATEGIES:
+        median = {}
+        for way in ("loader loop", "in-memory loop", "cache"):
+            mine = [r for r in rows if (r["strategy"], r["way"]) == (label, way)]
+            median[way] = statistics.median(r["seconds"] for r in mine)
+            accuracy = statistics.mean(r["accuracy"] for r in mine)
+            lines.append(
+                {"strategy": label, "way": way, "seconds": median[way], "accuracy": accuracy}
+            )
+        for line in lines[-3:]:
+            line["cache is faster by"] = round(line["seconds"] / median["cache"], 2)
+    return lines
+
+
+def processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few pictures, to see that it runs")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0, help="processes of the DataLoader")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the JSON goes")
+    given = parser.parse_args()
+    n, epochs, repeats = (36, 2, 1) if given.quick else (1_000, 25, given.repeats)
+    if given.quick:
+        tasks.VALIDATION_SIZE = tasks.TEST_SIZE = n
+    rows = measure(n, epochs, repeats, given.workers)
+    lines = summary(rows)
+    print(f"\n{'strategy':18} {'way':15} {'median s':>9} {'accuracy':>9} {'cache is':>12}")
+    for line in lines:
+        faster = f"{line['cache is faster by']:.1f}x faster"
+        print(f"{line['strategy']:18} {line['way']:15} {line['seconds']:9.2f} "
+              f"{line['accuracy']:9.3f} {faster:>12}")  # fmt: skip
+    record = {
+        "pictures": n, "epochs": epochs, "batch": BATCH, "repeats": repeats,
+        "loader_workers": given.workers, "threads": torch.get_num_threads(),
+        "processor": processor(), "cores": os.cpu_count(), "python": platform.python_version(),
+        "torch": torch.__version__, "torchvision": torchvision.__version__,
+        "summary": lines, "rows": rows,
+    }  # fmt: skip
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"\nRows are in {given.out}.")
+
+
+if __name__ == "__main__":
+    main()

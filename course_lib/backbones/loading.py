@@ -1,0 +1,166 @@
+"""load_backbone: a net by name, with its pretrained weights and the preprocessing they need."""
+
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.download import fetch
+from course_lib.errors import CourseError
+
+WORLDNET_WEIGHTS = Path(__file__).parent / "weights" / "worldnet.safetensors"
+# For random nets, which have no card: about the mean and spread of the image world.
+DEFAULT_MEAN, DEFAULT_STD = (0.45, 0.45, 0.45), (0.28, 0.28, 0.28)
+
+
+def available_backbones() -> tuple[str, ...]:
+    """Names that load_backbone knows."""
+    return tuple(ARCHITECTURES)
+
+
+def load_backbone(
+    name: str = "worldnet",
+    *,
+    pretrained: bool = True,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    weights: str | Path | None = None,
+) -> Backbone:
+    """A net with its source head, in eval mode.
+
+    name: one of available_backbones().
+    pretrained: False gives random weights (from `seed`) and downloads nothing; preprocessing is the
+    same.
+    device: where the weights go; default: the CPU. `fit` moves its own copy to a GPU when there is
+    one.
+    weights: for worldnet the path of a .safetensors file with its card, a .json, beside it; for the
+        others the name of torchvision weights, such as "IMAGENET1K_V1"; default: the newest ones.
+
+    torchvision weights are downloaded once. Raises CourseError for an unknown name, for weights
+    that are missing or changed, and when there is no network or no space.
+    """
+    if name not in ARCHITECTURES:
+        near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CourseError(f"No backbone {name!r}.{hint} There are: {', '.join(ARCHITECTURES)}.")
+    load = _load_worldnet if name == "worldnet" else _load_torchvision
+    backbone = load(name, pretrained, seed, weights)
+    return backbone.to(device or "cpu").eval()
+
+
+def read_card(path: Path) -> dict:
+    """The model card beside a WorldNet weights file. Raises CourseError when either is unusable."""
+    path = Path(path)
+    card_path = path.with_suffix(".json")
+    for needed in (path, card_path):
+        if not needed.is_file():
+            raise CourseError(
+                f"WorldNet's file {needed} is missing. `course pretrain` makes it; reinstalling "
+                "the "
+                "course brings back the one that it ships."
+            )
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        missing = {"classes", "mean", "std", "sha256"} - set(card)
+    except (ValueError, TypeError) as error:
+        raise CourseError(f"WorldNet's card {card_path} is not valid JSON: {error}.") from error
+    if missing:
+        raise CourseError(f"WorldNet's card {card_path} lacks {', '.join(sorted(missing))}.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != card["sha256"]:
+        raise CourseError(
+            f"WorldNet's weights {path} are not the ones that its card describes: SHA-256 "
+            f"{found[:12]}…, "
+            f"expected {card['sha256'][:12]}…. The file was changed or cut short; `course "
+            "pretrain` "
+            "makes both anew."
+        )
+    return card
+
+
+def _load_worldnet(name: str, pretrained: bool, seed: int, weights) -> Backbone:
+    architecture = ARCHITECTURES[name]
+    path = Path(weights or WORLDNET_WEIGHTS)
+    if not pretrained:
+        # The shipped card, when there is one, gives the same classes and preprocessing.
+        card = read_card(path) if path.with_suffix(".json").is_file() else {}
+        net = _random_net(architecture, len(card.get("classes", range(10))), seed)
+        return Backbone(net, architecture, _normalisation(architecture.size, card))
+    card = read_card(path)
+    from safetensors.torch import load_file
+
+    net = architecture.build(len(card["classes"]))
+    try:
+        net.load_state_dict(
+            {
+                key: value.float() if value.is_floating_point() else value
+                for key, value in load_file(path).items()
+            }
+        )
+    except RuntimeError as error:
+        raise CourseError(f"The weights {path} do not fit WorldNet: {error}") from error
+    transform = _normalisation(architecture.size, card)
+    return Backbone(net, architecture, transform, tuple(card["classes"]), card)
+
+
+def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbone:
+    from torchvision.models import get_model_weights
+
+    choices = get_model_weights(name)
+    if weights is not None and str(weights) not in choices.__members__:
+        raise CourseError(
+            f"{name} has no weights {str(weights)!r}. There are: {', '.join(choices.__members__)}."
+        )
+    chosen = choices.DEFAULT if weights is None else choices[str(weights)]
+    architecture = ARCHITECTURES[name]
+    classes = tuple(chosen.meta["categories"])
+    transform = chosen.transforms()
+    if not pretrained:
+        return Backbone(_random_net(architecture, len(classes), seed), architecture, transform)
+    path = fetch(chosen.url, megabytes=chosen.meta["_file_size"], what=f"{name}'s weights")
+    net = architecture.build(len(classes))
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    card = {
+        "name": name,
+        "weights": str(chosen),
+        "url": chosen.url,
+        "accuracy": chosen.meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100,
+        "recipe": chosen.meta["recipe"],
+    }
+    return Backbone(net, architecture, transform, classes, card)
+
+
+def _random_net(architecture, classes: int, seed: int):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return architecture.build(classes)
+
+
+def _normalisation(size: int, card: dict) -> "Normalise":
+    return Normalise(
+        size, tuple(card.get("mean", DEFAULT_MEAN)), tuple(card.get("std", DEFAULT_STD))
+    )
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Pictures (n, 3, h, w) -> float (n, 3, size, size), (value - mean) / std per channel."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        x = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures.float()
+        if x.shape[-2:] != (self.size, self.size):
+            x = torch.nn.functional.interpolate(
+                x, (self.size, self.size), mode="bilinear", antialias=True
+            )
+        mean, std = (x.new_tensor(v).view(3, 1, 1) for v in (self.mean, self.std))
+        return (x - mean) / std

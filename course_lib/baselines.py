@@ -1,0 +1,133 @@
+"""What stands beside every transfer figure.
+
+A classifier of raw pixels, and a backbone that knows nothing.
+"""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_lib import metrics
+from course_lib.backbones.backbone import Backbone
+from course_lib.tasks import Task
+from course_lib.training import chunk_size, evaluating
+
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
+PIXELS = 16  # side to which pictures are reduced for the pixel classifier
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """test and validation: the task's metric.
+
+    C: the penalty that validation chose. seconds: of fitting.
+    """
+
+    name: str
+    test: float
+    validation: float
+    C: float
+    seconds: float
+
+
+def pixel_logistic_regression(task: Task) -> Baseline:
+    """Logistic regression on the pixels, reduced to 16x16 RGB and standardised."""
+    parts = {
+        name: _pixels(getattr(task, name).pictures) for name in ("train", "validation", "test")
+    }
+    return _logistic("pixel logistic regression", task, parts)
+
+
+def random_frozen(model: Backbone, task: Task, seed: int = 0) -> Baseline:
+    """Logistic regression on the features of the same architecture with random weights.
+
+    Batch-norm statistics are those of the training pictures, so that the control is a fair one:
+    with the statistics of an untrained net (mean 0, variance 1) the signal can vanish or explode.
+    """
+    net = model.fresh(seed)
+    adapt_batch_norm(net, task.train.pictures)
+    parts = {
+        name: features(net, getattr(task, name).pictures)
+        for name in ("train", "validation", "test")
+    }
+    return _logistic("random frozen backbone", task, parts)
+
+
+def linear_probe(model: Backbone, task: Task) -> Baseline:
+    """Logistic regression on the frozen features of `model` itself.
+
+    The counterpart of `random_frozen`.
+    """
+    parts = {
+        name: features(model, getattr(task, name).pictures)
+        for name in ("train", "validation", "test")
+    }
+    return _logistic("linear probe", task, parts)
+
+
+def features(model: Backbone, pictures: Tensor) -> Tensor:
+    """float32 (n, feature_dim) on the CPU: what the head of `model` would read."""
+    with torch.inference_mode(), evaluating(model):
+        parts = [
+            model.features(model.prepare(chunk.to(model.device))).float().cpu()
+            for chunk in pictures.split(chunk_size(model))
+        ]
+    return torch.cat(parts)
+
+
+def adapt_batch_norm(model: Backbone, pictures: Tensor) -> None:
+    """Replace every running mean and variance by those of `pictures`, in place.
+
+    AdaBN: Li et al. 2016, "Revisiting batch normalization for practical domain adaptation".
+
+    The mean over batches of 128 at WorldNet's size, weighted by batch, one pass. Weights do not
+    change.
+    """
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    before = [(norm, norm.momentum) for norm in norms]
+    batches = max(1, len(pictures) // chunk_size(model))
+    with torch.no_grad(), evaluating(model):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch: a plain average over all batches
+            norm.train()
+        for chunk in pictures.tensor_split(batches):
+            model.features(model.prepare(chunk.to(model.device)))
+    for norm, momentum in before:
+        norm.momentum = momentum
+
+
+def _pixels(pictures: Tensor) -> Tensor:
+    small = torch.nn.functional.adaptive_avg_pool2d(pictures.float() / 255, PIXELS)
+    return small.flatten(1)
+
+
+def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Baseline:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    begin = time.perf_counter()
+    scaler = StandardScaler().fit(parts["train"].numpy())
+    inputs = {split: scaler.transform(x.numpy()) for split, x in parts.items()}
+
+    def score(classifier, split: str) -> float:
+        labels = getattr(task, split).labels
+        scores = torch.from_numpy(classifier.decision_function(inputs[split])).double()
+        if scores.ndim == 1:  # two classes: the score of the second against the first
+            scores = torch.stack([torch.zeros_like(scores), scores], 1)
+        logits = torch.full((len(labels), len(task.classes)), -torch.inf, dtype=torch.float64)
+        logits[:, torch.from_numpy(classifier.classes_)] = scores
+        return metrics.score(task.metric, logits, labels)
+
+    best = None
+    for penalty in PENALTIES:
+        classifier = LogisticRegression(C=penalty, max_iter=500)
+        classifier.fit(inputs["train"], task.train.labels.numpy())
+        validation = score(classifier, "validation")
+        if best is None or validation > best[0]:
+            best = (validation, penalty, classifier)
+    validation, penalty, classifier = best
+    seconds = time.perf_counter() - begin
+    return Baseline(name, score(classifier, "test"), validation, penalty, seconds)

@@ -1,0 +1,51 @@
+"""What this machine really gives us: a container's share, not the host's size."""
+
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def usable_cores(cgroup: Path = CGROUP) -> int:
+    """Cores that this process may use: its affinity, cut to the container's quota, at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        cores = os.cpu_count() or 1
+    quota = _cpu_quota(cgroup)
+    return max(1, min(cores, round(quota))) if quota else cores
+
+
+def memory(cgroup: Path = CGROUP) -> tuple[int, int]:
+    """(total, available) bytes, cut to the container's limit."""
+    import psutil
+
+    machine = psutil.virtual_memory()
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        total = _number(cgroup / limit)
+        if total and total < machine.total:
+            free = max(0, total - (_number(cgroup / used) or 0))
+            return int(total), int(min(free, machine.available))
+    return machine.total, machine.available
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """Cores that the container may use, None without a limit (cgroup v2, then v1)."""
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    quota = _number(cgroup / "cpu/cpu.cfs_quota_us")
+    period = _number(cgroup / "cpu/cpu.cfs_period_us")
+    return quota / period if quota and quota > 0 and period else None
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):  # absent, or "max"
+        return None

@@ -1,0 +1,5 @@
+"""The one exception that is meant for the person at the keyboard."""
+
+
+class CourseError(ValueError):
+    """Input that the course cannot use. The message says what was given, what is allowed and what to do."""

@@ -1,0 +1,27 @@
+"""Which claims there are and which module holds them."""
+
+import difflib
+from importlib import import_module
+
+from course_lib.errors import CourseError
+
+MODULES = {"02": "three_strategies"}
+
+
+def claims() -> dict:
+    """All claims by tag, in order."""
+    found = {}
+    for module in MODULES.values():
+        for one in import_module(f"course_lib.experiments.{module}").CLAIMS:
+            found[one.tag] = one
+    return dict(sorted(found.items()))
+
+
+def claim(tag: str):
+    """The claim with this tag, such as "C06". Raises CourseError for an unknown one."""
+    known = claims()
+    if tag not in known:
+        near = difflib.get_close_matches(str(tag).upper(), known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise CourseError(f"No claim {tag!r}.{hint} There are: {', '.join(known)}.")
+    return known[tag]

@@ -1,0 +1,218 @@
+"""A claim, its trials, its rule and its result.
+
+A trial is a plain dictionary (strategy, number of labels, seed, ...) and gives one row: the trial
+itself and what was measured. Because trials are data, a study can be stored row by row and resumed.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+Row = dict
+VERDICTS = ("holds", "holds in part", "does not hold here", "undecided")
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule makes of rows: a verdict, one sentence with the numbers, an alt text."""
+
+    verdict: str
+    sentence: str
+    alt: str
+
+    def __post_init__(self):
+        if self.verdict not in VERDICTS:
+            raise CourseError(f"No verdict {self.verdict!r}. Choose from: {', '.join(VERDICTS)}.")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the course.
+
+    tag: such as "C06". statement: the claim as it is usually told. rule: when it counts as
+    holding, fixed before the run. trials(size): the trials of a run of this size. measure(trial):
+    the row's measured part. judge(rows): a Finding. draw(rows): a matplotlib figure.
+    live, quick, full: what decides the size of a run in a lesson, in a test and in a study.
+    """
+
+    tag: str
+    lesson: str
+    statement: str
+    rule: str
+    trials: Callable[[dict], list[dict]]
+    measure: Callable[[dict], dict]
+    judge: Callable[[list[Row]], Finding]
+    draw: Callable[[list[Row]], object]
+    live: dict
+    quick: dict
+    full: dict
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of a claim came to.
+
+    rows: one per trial. made_with: versions and hardware of stored rows, empty for a live run.
+    """
+
+    claim: Claim
+    rows: list[Row]
+    finding: Finding
+    made_with: dict = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        return self.finding.verdict
+
+    @property
+    def sentence(self) -> str:
+        return self.finding.sentence
+
+    def show(self) -> None:
+        """Show the figure, then the rule and the verdict in words."""
+        from IPython.display import Markdown, display
+
+        from course_lib.figures import show, style
+
+        with style():
+            show(self.claim.draw(self.rows), self.finding.alt)
+        display(Markdown(self._repr_markdown_()))
+
+    def _repr_markdown_(self) -> str:
+        source = ""
+        if self.made_with:
+            source = (
+                f"\n\n*Stored rows of a full-size run: {len(self.rows)} trials, torch "
+                f"{self.made_with['torch']}, {self.made_with['processor']}, "
+                f"{self.made_with['cores']} cores.*"
+            )
+        return (
+            f"**{self.claim.tag}. {self.claim.statement}**\n\n"
+            f"*Rule, fixed before the run:* {self.claim.rule}\n\n"
+            f"**Verdict: {self.verdict}.** {self.sentence}{source}"
+        )
+
+
+def run_claim(tag: str, size: str | None = None, progress: bool = True, **changes) -> Result:
+    """Measure the trials of a claim and judge them.
+
+    Args:
+        tag: such as "C06".
+        size: "live" (default), "quick" (the default when COURSE_QUICK=1) or "full".
+        progress: show a bar.
+        changes: single settings of the size, such as train=50 or seeds=(0, 1, 2, 3, 4).
+
+    Raises:
+        CourseError: an unknown claim, size or setting.
+    """
+    from tqdm import tqdm
+
+    from course_lib.experiments.registry import claim
+
+    one = claim(tag)
+    size = size or ("quick" if os.environ.get("COURSE_QUICK") == "1" else "live")
+    if size not in ("live", "quick", "full"):
+        raise CourseError(f"No size {size!r}. Choose live, quick or full.")
+    settings = getattr(one, size)
+    unknown = set(changes) - set(settings)
+    if unknown:
+        raise CourseError(
+            f"{tag} has no setting {', '.join(sorted(unknown))}. It has: {', '.join(settings)}."
+        )
+    trials = one.trials({**settings, **changes})
+    quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE=1 decides
+    bar = tqdm(trials, desc=tag, unit="trial", leave=False, **quiet)
+    rows = [{**trial, **one.measure(trial)} for trial in bar]
+    return Result(one, rows, one.judge(rows))
+
+
+def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
+    """The full-size run. Every row is stored at once, so a stopped run goes on where it was."""
+    from course_lib.experiments.registry import claim
+    from course_lib.model_card import machine
+    from course_lib.pretraining import write_atomically
+
+    one = claim(tag)
+    trials = [_plain(trial) for trial in one.trials(one.full)]
+    path = Path(folder) / f"{tag}.json"
+    study = {"claim": tag, "made_with": machine(), "weights": _weights(), "rows": []}
+    if path.exists():
+        stored = _read(path)
+        if stored["weights"] != study["weights"]:
+            raise CourseError(
+                f"{path} was measured with other weights of WorldNet. Move it away to measure anew."
+            )
+        study = stored
+    done = {_key(row["trial"]): row for row in study["rows"]}
+    for number, trial in enumerate(trials, 1):
+        if _key(trial) in done:
+            continue
+        row = {"trial": trial, "measured": _plain(one.measure(trial))}
+        study["rows"].append(row)
+        done[_key(trial)] = row
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(study, indent=1) + "\n"
+        write_atomically(path, lambda part, text=text: part.write_text(text))
+        say(f"{tag}: trial {number} of {len(trials)} {trial}")
+    rows = [{**trial, **done[_key(trial)]["measured"]} for trial in trials]
+    return Result(one, rows, one.judge(rows), study["made_with"])
+
+
+def stored_result(tag: str, folder: Path = RESULTS) -> Result:
+    """The stored full-size run of a claim. Raises CourseError when there is none."""
+    from course_lib.experiments.registry import claim
+
+    one = claim(tag)
+    path = Path(folder) / f"{tag}.json"
+    if not path.exists():
+        raise CourseError(f"{tag} has no stored run. `course claims run {tag}` makes one.")
+    study = _read(path)
+    rows = [{**row["trial"], **row["measured"]} for row in study["rows"]]
+    return Result(one, rows, one.judge(rows), study["made_with"])
+
+
+def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:
+    """Every claim by tag with its stored run, or None where none is stored."""
+    from course_lib.experiments.registry import claims
+
+    return {
+        tag: stored_result(tag, folder) if (Path(folder) / f"{tag}.json").exists() else None
+        for tag in claims()
+    }
+
+
+def _read(path: Path) -> dict:
+    try:
+        study = json.loads(path.read_text())
+        assert {"made_with", "weights", "rows"} <= set(study)
+    except (ValueError, AssertionError) as error:
+        raise CourseError(
+            f"{path} is not a stored run: {error}. Move it away to measure anew."
+        ) from error
+    return study
+
+
+def _weights() -> str:
+    """SHA-256 of WorldNet's shipped weights: rows of other weights must not mix."""
+    from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
+
+    return read_card(WORLDNET_WEIGHTS)["sha256"]
+
+
+def _plain(data: dict) -> dict:
+    """The same data as JSON would give it back: tuples become lists."""
+    return json.loads(json.dumps(data))
+
+
+def _key(trial: dict) -> str:
+    return json.dumps(trial, sort_keys=True)
+
+
+def select(rows: Iterable[Row], **wanted) -> list[Row]:
+    """The rows whose entries equal all of `wanted`."""
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]

@@ -1,0 +1,103 @@
+"""Figures: shown with a description for those who cannot see them."""
+
+import base64
+import html
+import io
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+
+from course_lib.errors import CourseError
+
+
+def show(fig, alt: str) -> None:
+    """Display a matplotlib figure with its alt text, then close it.
+
+    alt: one or two sentences that say what the figure shows, for a reader who cannot see it.
+    Raises CourseError when alt is empty or not text.
+
+    The picture goes out in two forms. JupyterLab (4.6) drops the alt text of an image/png, but
+    keeps that of an HTML picture, which it prefers; nbconvert and GitHub read the PNG and its
+    metadata. Built notebooks keep only the PNG (tools/build_notebooks.py).
+    """
+    from IPython.display import display
+    from matplotlib import pyplot as plt
+
+    if not isinstance(alt, str) or not alt.strip():
+        raise CourseError(
+            f"A figure needs alt text, got {alt!r}. Say in a sentence or two what it shows: "
+            "show(fig, alt=...)."
+        )
+    alt = " ".join(alt.split())
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", bbox_inches="tight")
+    plt.close(fig)
+    png = base64.b64encode(buffer.getvalue()).decode("ascii")
+    display(
+        {
+            "image/png": png,
+            "text/html": f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">',
+            "text/plain": alt,
+        },
+        metadata={"image/png": {"alt": alt}},
+        raw=True,
+    )
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one strategy is drawn in every figure of the course: colour, dash and marker."""
+
+    color: str
+    linestyle: str
+    marker: str
+
+
+# Okabe and Ito's palette, told apart with any colour vision; dash and marker say the same again.
+LOOKS = {
+    "scratch": Look("#D55E00", "--", "o"),
+    "feature extraction": Look("#0072B2", "-", "s"),
+    "fine-tuning": Look("#009E73", "-.", "^"),
+    "full fine-tuning": Look("#CC79A7", "-", "D"),
+    "LP-FT": Look("#56B4E9", ":", "v"),
+    "gradual unfreezing": Look("#E69F00", "-.", "P"),
+    "layer-wise decay": Look("#000000", "-", "X"),
+    "pixel logistic regression": Look("#777777", ":", "."),
+    "random frozen backbone": Look("#AAAAAA", ":", "x"),
+}
+
+
+@contextmanager
+def style():
+    """Inside, matplotlib draws in the look of the course."""
+    from matplotlib import pyplot as plt
+
+    with plt.style.context(files("course_lib") / "course.mplstyle"):
+        yield
+
+
+def look(name: str) -> dict:
+    """Keyword arguments for `ax.plot` of a strategy or baseline, by its name."""
+    return vars(LOOKS[name])
+
+
+def label_ends(ax, lines: dict[str, tuple[float, float]]) -> None:
+    """Write each name beside the last point of its line, in its colour, pushed apart if needed.
+
+    lines: name -> (x, y) of the last point.
+    """
+    low, high = ax.get_ylim()
+    gap, placed = 0.065 * (high - low), []
+    for name, (x, y) in sorted(lines.items(), key=lambda item: item[1][1]):
+        at = max(y, placed[-1] + gap) if placed else y
+        placed.append(at)
+        ax.annotate(
+            name,
+            (x, at),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=LOOKS[name].color,
+            va="center",
+            fontsize=9.5,
+            annotation_clip=False,
+        )

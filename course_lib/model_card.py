@@ -1,0 +1,130 @@
+"""WorldNet as a file: fp16 weights and, beside them, the card that says what they are and what they
+can do.
+
+worldnet.safetensors   the weights, half precision
+worldnet.json          recipe, accuracy, measured transfer, versions, hardware, SHA-256 of the
+weights
+"""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from course_lib.errors import CourseError
+from course_lib.pretraining import (
+    MEAN,
+    STD,
+    Pupil,
+    Recipe,
+    class_names,
+    source_accuracy,
+    write_atomically,
+)
+
+
+def machine() -> dict:
+    """Versions and hardware, for every number that is stored."""
+    import torchvision
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        processor = names[0] if names else processor
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+    }
+
+
+def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
+    """Write the weights of a finished pretraining and their card; return the card.
+
+    Args:
+        checkpoint: `checkpoint.pt` of `pretrain`.
+        weights: where to write the .safetensors; the card goes beside it with the ending .json.
+        pictures: how many fresh pictures to measure the accuracy on.
+
+    Raises:
+        CourseError: no checkpoint, an unfinished one, or no room to write.
+    """
+    from safetensors.torch import save_file
+
+    if not checkpoint.exists():
+        raise CourseError(f"No checkpoint at {checkpoint}. `course pretrain` makes one.")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    recipe = Recipe(**state["recipe"])
+    pupil = Pupil(recipe)
+    pupil.load_state_dict(state["pupil"])
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in pupil.net.state_dict().items()
+    }
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(weights, lambda part: save_file(tensors, part))
+    pupil.net.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    )
+    card = {
+        "name": "worldnet",
+        "classes": class_names(recipe),
+        "mean": list(MEAN),
+        "std": list(STD),
+        "parameters": sum(p.numel() for p in pupil.net.parameters()),
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "bytes": weights.stat().st_size,
+        "recipe": state["recipe"],
+        "steps": state["step"],
+        "seconds": state["seconds"],
+        "source_accuracy": source_accuracy(pupil.net, pictures),
+        "curve": state["curve"],
+        "made_with": machine(),
+    }
+    write_card(weights, card)
+    return card
+
+
+def write_card(weights: Path, card: dict) -> None:
+    """Write the card beside the weights, atomically."""
+    text = json.dumps(card, indent=1) + "\n"
+    write_atomically(weights.with_suffix(".json"), lambda part: part.write_text(text))
+
+
+def transfer_table(card: dict) -> str:
+    """The measured transfer of a card as a Markdown table, or a line that says there is none."""
+    rows = card.get("transfer", [])
+    if not rows:
+        return "*The card of these weights holds no measured transfer yet.*"
+    names = list(dict.fromkeys(name for row in rows for name in row["scores"]))
+    lines = [
+        "| target | labels | metric | " + " | ".join(names) + " |",
+        "|---|--:|---|" + "--:|" * len(names),
+    ]
+    for row in rows:
+        best = max(scores["mean"] for scores in row["scores"].values())
+        cells = []
+        for name in names:
+            one = row["scores"].get(name)
+            text = f"{one['mean']:.3f} ± {one['sd']:.3f}" if one else "–"
+            cells.append(f"**{text}**" if one and one["mean"] == best else text)
+        lines.append(
+            f"| {row['target']} | {row['labels']} | {row['metric']} | {' | '.join(cells)} |"
+        )
+    draws = rows[0]["draws"]
+    return "\n".join(lines) + (
+        f"\n\nMean ± standard deviation over {draws} draws of the labels, on test pictures; every "
+        "strategy chose its learning rate on validation pictures with the same budget."
+    )

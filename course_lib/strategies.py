@@ -1,0 +1,237 @@
+"""What may learn, how fast, and when: strategies of transfer as plain data.
+
+    from course_lib import strategies as S
+    careful = dataclasses.replace(S.FULL_FINE_TUNING, name="careful", ratio=100)
+
+A strategy knows nothing of a particular net. Given the ordered names of a net's stages, the
+functions here say which stages learn and at what rate at any moment; `fit` writes those numbers
+into the optimizer as they are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from course_lib.errors import CourseError
+
+BATCH_NORM_MODES = ("eval", "train", "adapt")
+HEAD = "head"
+
+
+def _require(condition: bool, field: str, value, allowed: str) -> None:
+    if not condition:
+        raise CourseError(f"Strategy: {field} must be {allowed}; got {value!r}.")
+
+
+def _require_learn(learn) -> None:
+    names = isinstance(learn, tuple) and learn and all(isinstance(n, str) for n in learn)
+    _require(
+        learn == "all" or _is_count(learn) or bool(names),
+        "learn",
+        learn,
+        'a number of last stages, "all", or a tuple of stage names',
+    )
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How a pretrained net is trained on a new task.
+
+    name: what figures and tables call it.
+    learn: what learns besides the head: the number of last stages, "all", or names of stages.
+    lr: peak learning rate of the head (AdamW).
+    ratio: head rate / rate of the last stage. 1: one rate for everything.
+    decay: rate of a stage / rate of the stage after it (layer-wise decay; BEiT and ELECTRA use 0.65
+    to 0.9).
+    head_epochs: first epochs in which only the head learns (LP-FT: Kumar et al. 2022).
+    unfreeze_every: epochs after which one more stage unlocks, the last stage first; 0: all at once
+        (gradual unfreezing: Howard and Ruder 2018, ULMFiT).
+    batch_norm: "eval": pretrained running statistics are used everywhere and never change.
+        "train": learning stages normalise by batch and update their statistics; locked stages
+        don't. "adapt": locked stages do so too, although their weights stay. Nothing can be cached
+        then.
+    from_scratch: start from random weights.
+    weight_decay: decoupled weight decay of everything that learns.
+    """
+
+    name: str
+    learn: int | str | tuple[str, ...] = 0
+    lr: float = 1e-2
+    ratio: float = 10.0
+    decay: float = 1.0
+    head_epochs: int = 0
+    unfreeze_every: int = 0
+    batch_norm: str = "eval"
+    from_scratch: bool = False
+    weight_decay: float = 1e-2
+
+    def __post_init__(self):
+        _require(bool(self.name) and isinstance(self.name, str), "name", self.name, "some text")
+        _require_learn(self.learn)
+        for field in ("lr", "ratio"):
+            value = getattr(self, field)
+            _require(_is_number(value) and value > 0, field, value, "a number above 0")
+        _require(
+            _is_number(self.decay) and 0 < self.decay <= 1,
+            "decay",
+            self.decay,
+            "a number above 0, up to 1",
+        )
+        for field in ("head_epochs", "unfreeze_every"):
+            value = getattr(self, field)
+            _require(_is_count(value), field, value, "a whole number of epochs, 0 or more")
+        _require(
+            self.batch_norm in BATCH_NORM_MODES,
+            "batch_norm",
+            self.batch_norm,
+            " or ".join(repr(mode) for mode in BATCH_NORM_MODES),
+        )
+        _require(
+            isinstance(self.from_scratch, bool), "from_scratch", self.from_scratch, "True or False"
+        )
+        _require(
+            _is_number(self.weight_decay) and self.weight_decay >= 0,
+            "weight_decay",
+            self.weight_decay,
+            "a number, 0 or more",
+        )
+        if self.from_scratch and self.learn != "all":
+            raise CourseError(
+                f"Strategy {self.name!r}: from_scratch=True with learn={self.learn!r} would "
+                "lock random "
+                'weights. Use learn="all".'
+            )
+
+
+SCRATCH = Strategy(
+    "scratch", learn="all", lr=3e-3, ratio=1.0, batch_norm="train", from_scratch=True
+)
+FEATURE_EXTRACTION = Strategy("feature extraction", learn=0, lr=1e-2)
+FINE_TUNING = Strategy("fine-tuning", learn=1, lr=1e-2, ratio=10.0)
+FULL_FINE_TUNING = Strategy("full fine-tuning", learn="all", lr=1e-2, ratio=10.0)
+LP_FT = Strategy("LP-FT", learn="all", lr=1e-2, ratio=10.0, head_epochs=5)
+GRADUAL_UNFREEZING = Strategy(
+    "gradual unfreezing", learn="all", lr=1e-2, ratio=10.0, head_epochs=1, unfreeze_every=1
+)
+LAYERWISE_DECAY = Strategy("layer-wise decay", learn="all", lr=1e-2, ratio=10.0, decay=0.65)
+
+ALL = (
+    SCRATCH,
+    FEATURE_EXTRACTION,
+    FINE_TUNING,
+    FULL_FINE_TUNING,
+    LP_FT,
+    GRADUAL_UNFREEZING,
+    LAYERWISE_DECAY,
+)
+
+
+def learning_stages(strategy: Strategy, stages: Sequence[str]) -> tuple[str, ...]:
+    """Names of the stages that learn at some time, in the net's order.
+
+    Raises CourseError when the strategy asks for stages that the net does not have.
+    """
+    learn = strategy.learn
+    if learn == "all":
+        return tuple(stages)
+    if isinstance(learn, tuple):
+        unknown = [name for name in learn if name not in stages]
+        if unknown:
+            raise CourseError(
+                f"Strategy {strategy.name!r} lets {', '.join(unknown)} learn; this net has the "
+                "stages "
+                f"{', '.join(stages)}."
+            )
+        return tuple(name for name in stages if name in learn)
+    if learn > len(stages):
+        raise CourseError(
+            f"Strategy {strategy.name!r} lets the last {learn} stages learn; this net has only "
+            f'{len(stages)}: {", ".join(stages)}. learn="all" means every stage.'
+        )
+    return tuple(stages[len(stages) - learn :])
+
+
+def unlock_epochs(strategy: Strategy, stages: Sequence[str]) -> dict[str, int]:
+    """Epoch, counted from 0, at which each learning stage starts to learn. The head starts at 0."""
+    learning = learning_stages(strategy, stages)
+    waits = range(len(learning) - 1, -1, -1)  # the last stage waits 0 turns
+    return {
+        name: strategy.head_epochs + wait * strategy.unfreeze_every
+        for name, wait in zip(learning, waits, strict=True)
+    }
+
+
+def peak_rates(strategy: Strategy, stages: Sequence[str]) -> dict[str, float]:
+    """Peak learning rate of each learning stage, in order, and of the head."""
+    learning = learning_stages(strategy, stages)
+    last = len(stages) - 1
+    rates = {
+        name: strategy.lr / strategy.ratio * strategy.decay ** (last - position)
+        for position, name in enumerate(stages)
+        if name in learning
+    }
+    return {**rates, HEAD: strategy.lr}
+
+
+def shape(progress: float, warmup: float = 0.1) -> float:
+    """Share of the peak rate at `progress` 0..1 through a run: a linear warm-up, then half a
+    cosine.
+
+    Loshchilov and Hutter 2017 (SGDR), without restarts.
+    """
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+def rates(strategy: Strategy, stages: Sequence[str], epoch: float, epochs: int) -> dict[str, float]:
+    """Learning rate of each learning stage and of the head at `epoch` of `epochs`; fractions count.
+
+    A stage that is still locked has rate 0.
+    """
+    share = shape(epoch / epochs)
+    unlock = {**unlock_epochs(strategy, stages), HEAD: 0}
+    return {
+        name: peak * share if epoch >= unlock[name] else 0.0
+        for name, peak in peak_rates(strategy, stages).items()
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `table`: a stage or the head.
+
+    state: "learning", "locked", "waiting" (for its epoch).
+    """
+
+    stage: str
+    parameters: int
+    rate: float
+    state: str
+
+
+def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
+    """What each stage of `backbone` does in an epoch: its size, its peak learning rate and its
+    state.
+
+    The rate is the peak that the schedule scales; 0 where nothing learns. The head counts as it
+    stands.
+    """
+    names = tuple(backbone.stages)
+    unlock = {**unlock_epochs(strategy, names), HEAD: 0}
+    peaks = peak_rates(strategy, names)
+    rows = []
+    for name, part in {**backbone.stages, HEAD: backbone.head}.items():
+        learning = name in unlock and epoch >= unlock[name]
+        state = "learning" if learning else "waiting" if name in unlock else "locked"
+        size = sum(p.numel() for p in part.parameters())
+        rows.append(Row(name, size, peaks[name] if learning else 0.0, state))
+    return rows

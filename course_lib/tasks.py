@@ -1,0 +1,430 @@
+"""Target tasks: pictures and labels to train on, to choose by (validation) and to report (test).
+
+Validation and test pictures of a task are always the same ones. Training pictures depend on the
+seed, are never among them, and are nested: the first 50 labels of a seed are part of its first
+100.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import CourseError
+from course_lib.metrics import METRICS
+
+# Seeds of the image world that no training draw can reach: those use TRAIN_SEED + seed, seed <
+# SEEDS.
+VALIDATION_SEED, TEST_SEED, TRAIN_SEED = 770_001, 770_002, 1_000_000
+SEEDS = 1_000_000
+VALIDATION_SIZE, TEST_SIZE = 400, 1_000
+
+
+class Split(NamedTuple):
+    """pictures: uint8 (n, 3, height, width). labels: int64 (n,), indices of the task's classes."""
+
+    pictures: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A target task. Its tensors are shared between calls: don't write into them.
+
+    metric: "accuracy" or "auc".
+    similarity: "similar" or "different", how the pictures compare with the image world's day
+    pictures.
+    provenance: where the pictures come from.
+    notes: what was left out or changed on loading, for the person to read.
+    """
+
+    name: str
+    title: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    metric: str
+    similarity: str
+    provenance: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.metric not in METRICS:
+            raise CourseError(f"No metric {self.metric!r}. There are: {', '.join(METRICS)}.")
+        for name in ("train", "validation", "test"):
+            check_split(getattr(self, name), len(self.classes), f"{self.name}, {name}")
+
+
+def check_split(split: Split, classes: int, what: str) -> None:
+    """Raise CourseError unless pictures and labels fit each other and the number of classes."""
+    pictures, labels = split
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or pictures.dtype != torch.uint8:
+        raise CourseError(
+            f"{what}: pictures must be uint8 (n, 3, height, width); got {pictures.dtype} "
+            f"{tuple(pictures.shape)}."
+        )
+    if labels.shape != (len(pictures),) or labels.dtype != torch.int64:
+        raise CourseError(
+            f"{what}: labels must be int64, one for each of the {len(pictures)} pictures; got "
+            f"{labels.dtype} {tuple(labels.shape)}."
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise CourseError(
+            f"{what}: labels must lie between 0 and {classes - 1}; got {int(labels.min())} to "
+            f"{int(labels.max())}."
+        )
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What `available_tasks` tells of a task.
+
+    most: largest number of training labels, None: any.
+    """
+
+    name: str
+    title: str
+    metric: str
+    similarity: str
+    classes: int | None
+    train: int
+    most: int | None
+    validation: int | None
+    test: int | None
+    provenance: str
+
+
+class Draw(NamedTuple):
+    """The pictures of one task before they are put together: see `_TASKS`."""
+
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How a built-in task is made. draw(train, seed) -> Draw; train: its usual number of labels."""
+
+    title: str
+    metric: str
+    similarity: str
+    provenance: str
+    classes: Callable[[], tuple[str, ...]]
+    draw: Callable[[int, int], Draw]
+    train: int = 100
+    most: int | None = None
+    sizes: tuple[int, int] = (VALIDATION_SIZE, TEST_SIZE)
+
+
+def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64) -> Task:
+    """A task by name.
+
+    name: one of `available_tasks()`, or "folder:PATH" for your own pictures, one sub-folder per
+    class.
+    train: labelled training pictures in all, as equal in number per class as they can be. Default:
+        the task's usual number (100 for most; everything for a folder).
+    seed: which training pictures; 0 to 999,999. Validation and test pictures do not depend on it.
+    size: side in pixels of the pictures of a folder; the others are 64.
+
+    Raises CourseError for an unknown name, too many or too few labels and unusable folders.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < SEEDS:
+        raise CourseError(f"seed must be a whole number from 0 to {SEEDS - 1}; got {seed!r}.")
+    if train is not None and (not isinstance(train, int) or train < 1):
+        raise CourseError(f"train must be a number of labels, 1 or more; got {train!r}.")
+    if str(name).startswith("folder:"):
+        from course_lib.folders import load_folder
+
+        return load_folder(str(name).removeprefix("folder:"), train, seed, size)
+    if size != 64:
+        raise CourseError(
+            f"size={size} goes with folder:PATH only; the task {name!r} has 64 pixels."
+        )
+    if name not in _TASKS:
+        near = difflib.get_close_matches(str(name), _TASKS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CourseError(f"No task {name!r}.{hint} There are: {', '.join(_TASKS)}, folder:PATH.")
+    return _built_in(name, train or _TASKS[name].train, seed)
+
+
+def available_tasks() -> list[TaskInfo]:
+    """Every task that load_task knows, without making a picture. The last is folder:PATH."""
+    infos = [
+        TaskInfo(
+            name,
+            r.title,
+            r.metric,
+            r.similarity,
+            len(r.classes()),
+            r.train,
+            r.most,
+            *r.sizes,
+            r.provenance,
+        )
+        for name, r in _TASKS.items()
+    ]
+    own = TaskInfo(
+        "folder:PATH",
+        "Your own pictures, one sub-folder per class",
+        "accuracy",
+        "different",
+        None,
+        0,
+        None,
+        None,
+        None,
+        "a folder on this machine",
+    )
+    return [*infos, own]
+
+
+@lru_cache(maxsize=16)
+def _built_in(name: str, train: int, seed: int) -> Task:
+    recipe = _TASKS[name]
+    classes = len(recipe.classes())
+    if train < classes:
+        raise CourseError(
+            f"{name} has {classes} classes, so train must be {classes} or more; got {train}."
+        )
+    if recipe.most is not None and train > recipe.most:
+        raise CourseError(f"{name} has {recipe.most} training pictures; got train={train}.")
+    draw = recipe.draw(train, seed)
+    return Task(
+        name,
+        recipe.title,
+        draw.train,
+        draw.validation,
+        draw.test,
+        draw.classes,
+        recipe.metric,
+        recipe.similarity,
+        recipe.provenance,
+    )
+
+
+def stratified(labels: Tensor, n: int, classes: int) -> Tensor | None:
+    """Rows of n labels, classes as equal in number as can be, each class in the order it comes.
+
+    Nested: the rows for a smaller n are among those for a larger one. A class that has too few
+    gives all it has, and the others make up for it. None when there are not n labels at all.
+    """
+    if len(labels) < n:
+        return None
+    # The i-th picture of every class comes before the (i + 1)-th of any; ties go to the lower
+    # class.
+    turn = torch.empty_like(labels)
+    for label in range(classes):
+        rows = torch.nonzero(labels == label)[:, 0]
+        turn[rows] = torch.arange(len(rows))
+    order = torch.argsort(turn * classes + labels)
+    return order[:n].sort().values
+
+
+def _stratified_by_need(n: int, classes: int, draw: Callable[[int, int], Tensor]) -> Tensor:
+    """Indices of the pictures to make out of an endless supply; draw(count.
+
+    Start) gives their labels.
+    """
+    labels = draw(0, 0)
+    while True:
+        labels = torch.cat([labels, draw(max(64, n), len(labels))])
+        counts = torch.bincount(labels, minlength=classes)
+        if int(counts.min()) >= -(-n // classes):
+            return stratified(labels, n, classes)
+
+
+def _world_task(shapes: str, textures: str, target: str, domain: str = "day"):
+    """Recipe parts of a task of the image world.
+
+    What to draw, and whether shape, texture or both is the class.
+    """
+
+    def classes() -> tuple[str, ...]:
+        from course_lib import world
+
+        kinds, looks = getattr(world, shapes), getattr(world, textures)
+        both = tuple(f"{look} {kind}" for kind in kinds for look in looks)
+        return {"shape": kinds, "texture": looks, "both": both}[target]
+
+    def label(scenes) -> Tensor:
+        from course_lib import world
+
+        kind = _places(scenes.shape, world.SHAPES, getattr(world, shapes))
+        look = _places(scenes.texture, world.TEXTURES, getattr(world, textures))
+        return {
+            "shape": kind,
+            "texture": look,
+            "both": kind * len(getattr(world, textures)) + look,
+        }[target]
+
+    def sample(n: int, seed: int, start: int = 0):
+        from course_lib import world
+
+        kinds, looks = getattr(world, shapes), getattr(world, textures)
+        return world.sample(n, seed, start, shapes=kinds, textures=looks, domain=domain)
+
+    @lru_cache(maxsize=2)
+    def fixed(n: int, seed: int) -> Split:
+        return make(n, seed)
+
+    def make(n: int, seed: int) -> Split:
+        from course_lib import world
+
+        rows = _stratified_by_need(n, len(classes()), lambda k, at: label(sample(k, seed, at)))
+        scenes = sample(int(rows.max()) + 1, seed)[rows]
+        return Split(world.render(scenes), label(scenes))
+
+    def draw(train: int, seed: int) -> Draw:
+        return Draw(
+            make(train, TRAIN_SEED + seed),
+            fixed(VALIDATION_SIZE, VALIDATION_SEED),
+            fixed(TEST_SIZE, TEST_SEED),
+            classes(),
+        )
+
+    return {"classes": classes, "draw": draw}
+
+
+def _places(values: Tensor, known: tuple[str, ...], chosen: tuple[str, ...]) -> Tensor:
+    """Indices in `known` -> indices in `chosen`."""
+    table = torch.full((len(known),), -1)
+    for place, name in enumerate(chosen):
+        table[known.index(name)] = place
+    return table[values]
+
+
+DIGITS, DIGITS_TRAIN = 10, 1_000
+
+
+def _digits_task(variant: str):
+    def draw(train: int, seed: int) -> Draw:
+        from course_lib.world import digits
+
+        # The plain ones are always the same 1,000; composites never run out.
+        n = None if variant == "plain" else train + train // 4 + 64
+        pictures, labels = digits.pictures(variant, "train", n=n, seed=TRAIN_SEED + seed)
+        while n and int(torch.bincount(labels, minlength=DIGITS).min()) < -(-train // DIGITS):
+            n *= 2
+            pictures, labels = digits.pictures(variant, "train", n=n, seed=TRAIN_SEED + seed)
+        order = torch.arange(len(labels))
+        if variant == "plain":  # the seed decides their order
+            order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+        rows = order[stratified(labels[order], train, DIGITS)]
+        return Draw(
+            Split(pictures[rows], labels[rows]), fixed("validation"), fixed("test"), classes()
+        )
+
+    @lru_cache(maxsize=2)
+    def fixed(split: str) -> Split:
+        from course_lib.world import digits
+
+        return Split(*digits.pictures(variant, split))
+
+    def classes() -> tuple[str, ...]:
+        return tuple("0123456789")
+
+    most = DIGITS_TRAIN if variant == "plain" else None
+    return {"classes": classes, "draw": draw, "most": most, "sizes": (300, 497)}
+
+
+def _radiographs_task():
+    def classes() -> tuple[str, ...]:
+        return ("clear", "opacity")
+
+    @lru_cache(maxsize=2)
+    def fixed(n: int, seed: int) -> Split:
+        return make(n, seed)
+
+    def make(n: int, seed: int) -> Split:
+        from course_lib.world import phantoms
+
+        # Other seeds are other patients, so no patient is in two splits.
+        pool = phantoms.radiographs(n + 64, seed=seed)
+        while int(torch.bincount(pool.labels, minlength=2).min()) < -(-n // 2):
+            pool = phantoms.radiographs(2 * len(pool.labels), seed=seed)
+        rows = stratified(pool.labels, n, 2)
+        return Split(pool.pictures[rows], pool.labels[rows])
+
+    def draw(train: int, seed: int) -> Draw:
+        return Draw(
+            make(train, TRAIN_SEED + seed),
+            fixed(VALIDATION_SIZE, VALIDATION_SEED),
+            fixed(TEST_SIZE, TEST_SEED),
+            classes(),
+        )
+
+    return {"classes": classes, "draw": draw}
+
+
+_WORLD = "rendered by course_lib.world"
+_HANDWRITING = (
+    "handwritten digits of scikit-learn (UCI, Alpaydin and Kaynak 1998), 8x8 enlarged to 64x64"
+)
+
+_TASKS = {
+    "new-shapes": _Recipe(
+        "Shapes that the net has never seen",
+        "accuracy",
+        "similar",
+        _WORLD,
+        **_world_task("HELD_OUT_SHAPES", "SOURCE_TEXTURES", "shape"),
+    ),
+    "new-textures": _Recipe(
+        "Textures that the net has never seen",
+        "accuracy",
+        "similar",
+        _WORLD,
+        **_world_task("SOURCE_SHAPES", "HELD_OUT_TEXTURES", "texture"),
+    ),
+    "source": _Recipe(
+        "The classes of pretraining, fresh pictures",
+        "accuracy",
+        "similar",
+        _WORLD,
+        **_world_task("SOURCE_SHAPES", "SOURCE_TEXTURES", "both"),
+        train=400,
+    ),
+    "night-shapes": _Recipe(
+        "Shapes never seen, at night",
+        "accuracy",
+        "different",
+        _WORLD,
+        **_world_task("HELD_OUT_SHAPES", "SOURCE_TEXTURES", "shape", domain="night"),
+    ),
+    "digits": _Recipe(
+        "Handwritten digits",
+        "accuracy",
+        "different",
+        _HANDWRITING,
+        **_digits_task("plain"),
+    ),
+    "digits-cluttered": _Recipe(
+        "Handwritten digits among scraps",
+        "accuracy",
+        "different",
+        _HANDWRITING,
+        **_digits_task("cluttered"),
+    ),
+    "digits-blended": _Recipe(
+        "Handwritten digits over photographs",
+        "accuracy",
+        "different",
+        _HANDWRITING + ", over patches of scikit-learn's two photographs",
+        **_digits_task("blended"),
+    ),
+    "radiographs": _Recipe(
+        "Phantom chest radiographs: clear or with an opacity",
+        "auc",
+        "different",
+        "projected by course_lib.world.phantoms, scanner A; patients of train, validation and "
+        "test differ",
+        **_radiographs_task(),
+    ),
+}

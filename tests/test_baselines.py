@@ -1,0 +1,45 @@
+import torch
+
+from course_lib import baselines
+from tests.fakes import small_backbone, small_task
+
+
+def test_pixels_suffice_when_brightness_is_the_class():
+    result = baselines.pixel_logistic_regression(small_task(train=60))
+    assert result.test > 0.95 and result.C in baselines.PENALTIES
+
+
+def test_baselines_know_auc_too():
+    result = baselines.pixel_logistic_regression(small_task(train=30, classes=2, metric="auc"))
+    assert 0.9 < result.test <= 1
+
+
+def test_the_random_backbone_is_the_same_for_the_same_seed_and_not_the_given_one():
+    model, task = small_backbone(), small_task(train=30)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    first, again = (baselines.random_frozen(model, task, seed=1) for _ in range(2))
+    assert first.test == again.test and first.validation == again.validation
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_a_class_that_no_training_picture_shows_is_never_predicted():
+    task = small_task(train=2)  # classes 0 and 1 of 3
+    assert baselines.pixel_logistic_regression(task).test < 0.67
+
+
+def test_adapted_statistics_are_those_of_the_pictures():
+    model, task = small_backbone(), small_task(train=30)
+    baselines.adapt_batch_norm(model, task.train.pictures)
+    with torch.no_grad():
+        x = model.net.conv1(model.prepare(task.train.pictures))
+    torch.testing.assert_close(model.net.bn1.running_mean, x.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(model.net.bn1.running_var, x.var(dim=(0, 2, 3)))
+    assert model.net.bn1.momentum == 0.1 and not model.net.bn1.training
+
+
+def test_features_are_what_the_head_reads():
+    model, task = small_backbone(), small_task()
+    with torch.inference_mode():
+        expected = model(model.prepare(task.test.pictures))
+        logits = model.head(baselines.features(model, task.test.pictures))
+    torch.testing.assert_close(logits, expected)
