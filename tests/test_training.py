@@ -240,7 +240,7 @@ def test_scratch_starts_from_new_weights_everywhere():
 
 
 def test_fit_learns_an_easy_task():
-    run = quick(small_backbone(), small_task(train=30), S.SCRATCH, 20, lr=1e-2)
+    run = quick(small_backbone(), small_task(train=60), S.SCRATCH, 40, lr=1e-2)
     assert run.test > 0.9 and run.validation > 0.9
     assert run.history[-1].loss < run.history[0].loss
 

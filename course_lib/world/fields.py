@@ -46,14 +46,14 @@ def dead_leaves() -> Tensor:
     """
     random = np.random.Generator(np.random.PCG64(13))
     field = np.zeros((SIDE, SIDE), np.float32)
-    rows, columns = np.mgrid[:SIDE, :SIDE]
     for u in random.random(2200):
         radius = (4.0**-2 + u * (48.0**-2 - 4.0**-2)) ** -0.5  # density proportional to radius^-3
         y, x = random.random(2) * SIDE
-        dy = (rows - y + SIDE / 2) % SIDE - SIDE / 2
-        dx = (columns - x + SIDE / 2) % SIDE - SIDE / 2
-        cover = np.clip(radius - np.hypot(dx, dy) + 0.5, 0, 1)
-        field += cover * (random.uniform(-1, 1) - field)
+        near = np.arange(-int(radius) - 2, int(radius) + 3)  # a disc touches only its own square
+        rows, columns = (int(y) + near)[:, None], (int(x) + near)[None, :]
+        cover = np.clip(radius - np.hypot(columns - x, rows - y) + 0.5, 0, 1)
+        place = rows % SIDE, columns % SIDE
+        field[place] += (cover * (random.uniform(-1, 1) - field[place])).astype(np.float32)
     return _shown(field)
 
 
