@@ -81,19 +81,20 @@ def look(name: str) -> dict:
     return vars(LOOKS[name])
 
 
-def label_ends(ax, lines: dict[str, tuple[float, float]]) -> None:
-    """Write each name beside the last point of its line, in its colour, pushed apart if needed.
+def label_ends(ax, lines: dict[str, float]) -> None:
+    """Write each name right of the axes at the height of its line's end, pushed apart if needed.
 
-    lines: name -> (x, y) of the last point.
+    lines: name -> y of the last point.
     """
     low, high = ax.get_ylim()
     gap, placed = 0.065 * (high - low), []
-    for name, (x, y) in sorted(lines.items(), key=lambda item: item[1][1]):
+    for name, y in sorted(lines.items(), key=lambda item: item[1]):
         at = max(y, placed[-1] + gap) if placed else y
         placed.append(at)
         ax.annotate(
             name,
-            (x, at),
+            (1, at),
+            xycoords=ax.get_yaxis_transform(),
             xytext=(7, 0),
             textcoords="offset points",
             color=LOOKS[name].color,

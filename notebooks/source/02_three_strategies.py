@@ -61,11 +61,11 @@ from IPython.display import Markdown, display
 
 def strategy_table(strategy):
     """A strategy as a table: stage, parameters, learning rate, state."""
-    lines = ["| stage | parameters | learning rate | |", "|---|--:|--:|---|"]
+    lines = ["| stage | parameters | learning rate | state |", "|---|--:|--:|---|"]
     for row in S.table(backbone, strategy):
         rate = f"{row.rate:.0e}" if row.rate else "–"
-        lock = "🔒 locked" if row.state == "locked" else f"🔥 {row.state}"
-        lines.append(f"| {row.stage} | {row.parameters:,} | {rate} | {lock} |")
+        state = "locked" if row.state == "locked" else f"**{row.state}**"
+        lines.append(f"| {row.stage} | {row.parameters:,} | {rate} | {state} |")
     display(Markdown(f"**{strategy.name}**\n\n" + "\n".join(lines)))
 
 
@@ -208,6 +208,10 @@ compare(my_loss, max(0.0, scratch_at(sizes[-1]) - scratch_at(sizes[0])), "loss o
 # **What we saw.** The axis is logarithmic: each step to the right costs a multiple of the labelling work. The
 # vertical gap is what the pretrained backbone is worth in accuracy; the *horizontal* gap, from a point on
 # the scratch curve to the same height on the frozen one, is what it is worth in labels.
+#
+# "Scratch falls fastest" is told of almost every data set. Check the verdict above before you repeat it: nothing
+# can fall below guessing, and a net that has many weights to fine-tune can lose more than one that only
+# has a head. That *more* labels bring scratch closer is the same story, read from the right.
 
 # %% [markdown]
 # ## Question 5: what does it cost?

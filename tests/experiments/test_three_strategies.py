@@ -40,7 +40,7 @@ def test_c06_asks_for_twenty_points_beyond_the_spread(head, verdict):
 
 
 def test_c35_holds_only_if_scratch_fits_and_the_others_generalise():
-    tests = dict(zip(NAMES[:3], (0.4, 0.9, 0.9), strict=True))
+    tests = dict(zip(NAMES, (0.4, 0.9, 0.9, 0.2, 0.2), strict=True))
     fitted = {lesson.SCRATCH: 1.0, lesson.HEAD_ONLY: 0.95, lesson.FULL: 0.98}
     assert lesson.c35_judge(planted(tests, fitted=fitted)).verdict == "holds"
     fitted[lesson.SCRATCH] = 0.45
