@@ -47,8 +47,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "make: $(PYTHON) cannot make an environment. On Debian and Ubuntu: apt install python3-venv" >&2; \
 	  exit 1; }
-	@echo "Installing the course into $(VENV) (about 5 GB on Linux, a few minutes the first time) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	@echo "Installing the course into $(VENV) (about 6 GB on Linux, a few minutes the first time) ..."
+	$(BIN)/python -m pip install --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 

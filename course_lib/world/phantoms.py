@@ -53,9 +53,9 @@ SCANNERS = {
         photons=6000,
         blur=(0.06, 0.14),
         scatter=(0.01, 0.03),
-        black=(0.2, 0.4),
-        white=(3.0, 3.5),
-        gamma=(0.9, 1.1),
+        black=(0.1, 0.5),
+        white=(2.8, 3.6),
+        gamma=(0.85, 1.15),
         grain=0.008,
         border=0.0,
         mark="L",
@@ -108,13 +108,13 @@ ANATOMY = {
     "clavicle_rise": (0.02, 0.22),
     "vessels": (0.05, 0.18),  # share of blood in the brightest vessels of the lung
     "vessel_phase": (0.0, 6.28),
-    "lung_haze": (0.0, 0.15),
+    "lung_haze": (0.0, 0.25),
     "stomach_x": (0.3, 0.6),
     "stomach_width": (0.0, 0.22),  # air below the left diaphragm; none where under 0.1
 }
 POSITIONING = {
-    "turn": (-0.08, 0.08),  # radians
-    "zoom": (1.02, 1.28),
+    "turn": (-0.11, 0.11),  # radians
+    "zoom": (0.98, 1.32),
     "x": (-0.09, 0.09),
     "y": (-0.06, 0.12),
     "rotation": (-0.08, 0.08),  # the child is turned about its long axis: the heart moves sideways
@@ -506,7 +506,7 @@ def _opacity_shape(
     lobar = _soft(spread - slanted.abs(), 0.08) * same * (0.8 + 0.4 * fine)
     both = torch.where(found["both"] > 0, 1.0, same)
     mirrored = ((x * side).abs() - found["x"] * side).square() + dy.square()
-    patches = (0.3 + 1.2 * fine).clamp(0, 1)
+    patches = (0.25 + 1.4 * fine).clamp(0, 1)
     patchy = torch.exp(-mirrored / radius.square()) * patches * both
     shape = torch.where(kind == 0, focal, torch.where(kind == 1, lobar, patchy))
     return (shape * found["contrast"]).clamp(0, 1)
