@@ -2,4 +2,4 @@
 
 
 class CourseError(ValueError):
-    """Input that the course cannot use. The message says what was given, what is allowed and what to do."""
+    """Input that the course cannot use: what was given, what is allowed, what to do."""

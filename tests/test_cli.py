@@ -202,7 +202,11 @@ def test_ctrl_c_stops_a_run_at_once_and_its_kernel_with_it(tree):
     slow = new_notebook(cells=[new_code_cell("import time; time.sleep(300)")])
     nbformat.write(slow, tree / "notebooks" / "03_slow.ipynb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "course_lib.cli", "run", "3"], cwd=tree, stderr=subprocess.PIPE
+        [sys.executable, "-m", "course_lib.cli", "run", "3"],
+        cwd=tree,
+        stderr=subprocess.PIPE,
+        # A background job of a shell ignores Ctrl-C and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not (kernels := psutil.Process(process.pid).children()) and time.monotonic() < deadline:

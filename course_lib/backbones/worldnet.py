@@ -1,7 +1,8 @@
 """WorldNet: the residual network that the course pretrains and ships.
 
-It is ResNet-18 (He et al., "Deep residual learning for image recognition", CVPR 2016) at half the width, with
-torchvision's names, so that what is learnt here about `conv1`, `layer3` or `fc` holds there too.
+It is ResNet-18 (He et al., "Deep residual learning for image recognition", CVPR 2016) at half the
+width, with torchvision's names, so that what is learnt here about `conv1`, `layer3` or `fc` holds
+there too.
 """
 
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ class BasicBlock(nn.Module):
 class WorldNet(nn.Module):
     """A classifier of 64x64 RGB pictures: 2.8 M parameters, features of length 256.
 
-    The input is float (n, 3, 64, 64), normalised with the mean and standard deviation of the model card;
-    the output is (n, classes) logits.
+    The input is float (n, 3, 64, 64), normalised with the mean and standard deviation of the model
+    card; the output is (n, classes) logits.
     """
 
     widths = (32, 64, 128, 256)

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# A network that has learnt to name a few thousand pictures of one kind can learn to name pictures of
-# another kind from a handful of examples, in seconds. That is **transfer learning**, and this course
-# lets you watch it happen, measure it, and find out when it fails.
+# A network that has learnt to name a few thousand pictures of one kind can learn to name pictures
+# of another kind from a handful of examples, in seconds. That is **transfer learning**, and this
+# course lets you watch it happen, measure it, and find out when it fails.
 #
-# **The deal.** Every claim in this course is an experiment. You *predict* the outcome, *run* it here,
-# on your machine, and *read* an explanation whose numbers come from your run. No number in the text
-# was typed in by hand.
+# **The deal.** Every claim in this course is an experiment. You *predict* the outcome, *run* it
+# here, on your machine, and *read* an explanation whose numbers come from your run. No number in
+# the text was typed in by hand.
 #
 # **After this lesson you can**
 # - run a cell, and tell what your machine offers;
@@ -28,8 +28,8 @@
 # %% [markdown]
 # ## How to run a cell
 #
-# Click into the next cell and press **Shift + Enter**. The number in the brackets changes when it is
-# done. Run the cells from top to bottom; *Run → Run All Cells* does them all.
+# Click into the next cell and press **Shift + Enter**. The number in the brackets changes when it
+# is done. Run the cells from top to bottom; *Run → Run All Cells* does them all.
 
 # %%
 import torch
@@ -51,9 +51,9 @@ for name, value in machine().items():
 #
 # ## A network that is really pretrained
 #
-# **WorldNet** is a small residual network. It learnt to name objects in a *drawn* world: a
-# shape and a texture, such as "striped fish", lit from somewhere, on some ground. Here is what it has
-# to say about a picture that it has never seen.
+# **WorldNet** is a small residual network. It learnt to name objects in a *drawn* world: a shape
+# and a texture, such as "striped fish", lit from somewhere, on some ground. Here is what it has to
+# say about a picture that it has never seen.
 
 # %%
 from course_lib import world
@@ -103,13 +103,13 @@ print(f"right on {card['source_accuracy']['class']:.1%} of fresh pictures (chanc
 # $$\text{picture} \;\xrightarrow{\;\text{backbone}\;}\; 256 \text{ features}
 # \;\xrightarrow{\;\text{head}\;}\; \text{classes}$$
 #
-# Transfer learning in its simplest form: keep the backbone, throw the head away, train a new head for
-# *your* classes. Let's do it with shapes that the network has **never seen**.
+# Transfer learning in its simplest form: keep the backbone, throw the head away, train a new head
+# for *your* classes. Let's do it with shapes that the network has **never seen**.
 
 # %%
 task = load_task("new-shapes", train=60, seed=0)
 print(task.title, "-", ", ".join(task.classes))
-print(f"{len(task.train.labels)} labelled pictures to learn from, {len(task.test.labels)} to test on")
+print(f"{len(task.train.labels)} pictures to learn from, {len(task.test.labels)} to test on")
 with style():
     names = [task.classes[k] for k in task.train.labels[:24]]
     show(
@@ -147,14 +147,15 @@ with style():
     )
 
 # %% [markdown]
-# The backbone had never seen these shapes; still its 256 features tell them apart. *Why* that works is
-# lesson 01, *how much* better it is than starting from nothing is lesson 02.
+# The backbone had never seen these shapes; still its 256 features tell them apart. *Why* that
+# works is lesson 01, *how much* better it is than starting from nothing is lesson 02.
 #
 # ## Your own pictures
 #
-# Make a folder with one sub-folder for each class, put a dozen pictures or more into each, and write its path
-# here. Anything goes: your cat against your dog, your handwriting against a friend's. Until you do, the cell
-# makes such a folder itself, from pieces of the two photographs that scikit-learn brings.
+# Make a folder with one sub-folder for each class, put a dozen pictures or more into each, and
+# write its path here. Anything goes: your cat against your dog, your handwriting against a
+# friend's. Until you do, the cell makes such a folder itself, from pieces of the two photographs
+# that scikit-learn brings.
 
 # %%
 MY_FOLDER = None  # for example "C:/Users/me/pictures/pets" or "~/pets"
@@ -193,21 +194,22 @@ print(f"test accuracy {own_run.test:.2f} on {len(own.test.labels)} pictures, "
       f"trained on {len(own.train.labels)} in {own_run.seconds:.1f} seconds")
 
 # %% [markdown]
-# With so few test pictures the accuracy is a rough number: one picture more or less right moves it by
-# several points. And pieces of one photograph are not new photographs; lesson 06 is about such leaks.
+# With so few test pictures the accuracy is a rough number: one picture more or less right moves it
+# by several points. And pieces of one photograph are not new photographs; lesson 06 is about such
+# leaks.
 
 # %% [markdown]
 # ## What this image world lacks
 #
-# > **Read this before you believe us.** WorldNet learnt from drawings. They have clean outlines, one main
-# > object, no people, no clutter of a real kitchen, no fur. Why use them at all? Because here we *know* what
-# > is in every picture (hue, angle, size, place, light), so "what does this layer know?" has an exact
-# > answer; because there is any amount of them, so "how much data is enough?" can be measured; and because
-# > everything runs on your laptop, offline.
+# > **Read this before you believe us.** WorldNet learnt from drawings. They have clean outlines,
+# > one main object, no people, no clutter of a real kitchen, no fur. Why use them at all? Because
+# > here we *know* what is in every picture (hue, angle, size, place, light), so "what does this
+# > layer know?" has an exact answer; because there is any amount of them, so "how much data is
+# > enough?" can be measured; and because everything runs on your laptop, offline.
 # >
-# > It is an instrument, not the evidence. What we find here is checked against real pictures (chest
-# > X-rays, photographs of insects, handwritten digits), failures included. The card of WorldNet shows
-# > those rows:
+# > It is an instrument, not the evidence. What we find here is checked against real pictures
+# > (chest X-rays, photographs of insects, handwritten digits), failures included. The card of
+# > WorldNet shows those rows:
 
 # %%
 from IPython.display import Markdown, display
@@ -219,16 +221,16 @@ display(Markdown(transfer_table(card)))
 # %% [markdown]
 # ## How quizzes and grades work
 #
-# Cells that begin with *Your turn* ask you to write a few lines; `check(...)` tells at once whether they
-# work and `hint(...)` helps. Nobody sees those. Graded quizzes are notebooks of their own that your
-# instructor hands out and collects.
+# Cells that begin with *Your turn* ask you to write a few lines; `check(...)` tells at once
+# whether they work and `hint(...)` helps. Nobody sees those. Graded quizzes are notebooks of their
+# own that your instructor hands out and collects.
 #
 # ## Where to go next
 #
 # | lesson | question | time |
 # |---|---|---|
 # | **00 Start here** | what is transfer learning, and does it run here? | 15 min |
-# | [02 Three strategies](02_three_strategies.ipynb) | freeze, fine-tune or start from scratch? | 45 min |
+# | [02 Three strategies](02_three_strategies.ipynb) | freeze, fine-tune or scratch? | 45 min |
 #
 # **What you can now say**
 # - A *backbone* turns a picture into features, a *head* turns features into classes.

@@ -52,7 +52,7 @@ class Watched:
 
     def open(self, lab: Lab, notebook: str) -> None:
         """Open the notebook (such as "00_start_here.ipynb") and wait until its kernel is idle."""
-        self.page.goto(f"{lab.url}/lab/tree/notebooks/{notebook}?token={TOKEN}")
+        self.page.goto(f"{lab.url}/lab/tree/notebooks/{notebook}?token={TOKEN}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         self.wait_idle(120)
 

@@ -21,24 +21,35 @@ CELLS = [
 def test_the_page_judges_as_the_grader_does(chromium):
     page = chromium.new_page()
     page.goto("about:blank")
-    page.evaluate("""async code => {
+    page.evaluate(
+        """async code => {
         const url = 'data:text/javascript;base64,' + btoa(unescape(encodeURIComponent(code)));
         window.judge = (await import(url)).judge;
-    }""", JS)
+    }""",
+        JS,
+    )
     for q in selfcheck.practice().values():
         if q.kind == "code":
             continue
         letters = "abcdefgh"[: len(q.choices)]
         if q.kind == "numeric":
-            answers = [q.answer, q.answer + 2 * q.tolerance + 1, "", "x", str(q.answer),
-                       *(p.answer for p in q.partial), *(w.answer for w in q.wrong)]
+            answers = [
+                q.answer,
+                q.answer + 2 * q.tolerance + 1,
+                "",
+                "x",
+                str(q.answer),
+                *(p.answer for p in q.partial),
+                *(w.answer for w in q.wrong),
+            ]
         elif q.kind == "choice":
             answers = [*letters, ""]
         else:
             answers = [[], *([a] for a in letters), list(letters), list(q.key)]
         for answer in answers:
-            here = page.evaluate("([q, a]) => window.judge(q, a).state",
-                                 [selfcheck._public(q), answer])
+            here = page.evaluate(
+                "([q, a]) => window.judge(q, a).state", [selfcheck._public(q), answer]
+            )
             assert here == score.score_value(q, answer).state, (q.id, answer)
     page.close()
 
@@ -46,9 +57,13 @@ def test_the_page_judges_as_the_grader_does(chromium):
 @pytest.fixture
 def notebook(lab):
     path = lab.folder / "notebooks" / "selfcheck-test.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in CELLS],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}), path)
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in CELLS],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        ),
+        path,
+    )
     progress = path.parent / selfcheck.PROGRESS
     progress.unlink(missing_ok=True)
     (path.parent / "busy").unlink(missing_ok=True)
@@ -66,7 +81,8 @@ def run_cell(page, index):
 @pytest.mark.slow
 @pytest.mark.xdist_group("browser")
 def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload(
-        lab, page, notebook):
+    lab, page, notebook
+):
     browser = page.page
     page.open(lab, notebook.name)
     run_cell(page, 0)
@@ -81,8 +97,10 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     fields.nth(0).get_by_role("button", name="Check").click()
     assert "Not attempted" in verdict(0).inner_text()
     run_cell(page, 1)
-    browser.wait_for_function("() => [...document.querySelectorAll('.jp-InputPrompt')]"
-                              ".some(p => p.textContent.includes('*'))")
+    browser.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-InputPrompt')]"
+        ".some(p => p.textContent.includes('*'))"
+    )
     fields.nth(0).get_by_role("radio").nth(1).check()
     fields.nth(0).get_by_role("button", name="Check").click()
     assert "Not right" in verdict(0).inner_text(timeout=1000)
@@ -99,8 +117,9 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     assert stored["p01-recipe"]["answer"] == "a" and stored["p01-receptive"]["answer"] == "6"
 
     browser.evaluate("() => localStorage.clear()")  # the file alone must be enough
-    browser.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-                     ".restart()")
+    browser.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
     page.wait_idle(60)
     browser.reload()
     browser.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
@@ -108,6 +127,7 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     run_cell(page, 0)
     browser.wait_for_function(
         "() => document.querySelector('.selfcheck .verdict')?.dataset.state === 'right'",
-        timeout=60_000)
+        timeout=60_000,
+    )
     assert fields.nth(0).get_by_role("radio").first.is_checked()
     assert not page.errors and not page.outside

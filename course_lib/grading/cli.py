@@ -1,0 +1,188 @@
+"""The ``course quiz`` commands. Also runs as ``python -m course_lib.grading.cli``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands and their options to the parser of ``course quiz``."""
+    actions = parser.add_subparsers(dest="quiz_action", required=True, metavar="ACTION")
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        sub = actions.add_parser(name, help=text, description=text)
+        sub.add_argument(
+            "--course-dir",
+            type=Path,
+            default=Path("quizzes"),
+            metavar="DIR",
+            help="nbgrader's course folder (default: quizzes)",
+        )
+        sub.add_argument(
+            "--bank",
+            type=Path,
+            metavar="DIR",
+            help="folder of graded questions (default: bank in the course folder)",
+        )
+        return sub
+
+    one = action("build", "write the source and the release notebooks")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one = action("grade", "grade what was handed in; goes on where it stopped")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all that were handed in)")
+    one.add_argument("--workers", type=int, default=1, metavar="N", help="local processes")
+    one.add_argument("--scheduler", metavar="ADDRESS", help="grade on a dask.distributed cluster")
+    one.add_argument("--json", metavar="FILE", help="write the report there ('-': standard output)")
+    one.add_argument(
+        "--unsafe-no-sandbox",
+        action="store_true",
+        help="run code answers unprotected when there is no sandbox",
+    )
+    one = action("feedback", "write a feedback page for each graded submission")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one = action("export", "write the scores as CSV")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one.add_argument("--format", choices=("canvas", "moodle"), default="canvas")
+    one.add_argument("--out", metavar="FILE", default="-", help="default: standard output")
+    one = action("report", "write a page about difficulty, discrimination and wrong answers")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one.add_argument("--out", metavar="FILE", type=Path, help="default: report.html in the folder")
+    one = action("mine", "grade your own notebooks, without an instructor")
+    one.add_argument("notebook", nargs="+", type=Path, help="your copies of released quizzes")
+    one.add_argument("--json", metavar="FILE", help="write the report there ('-': standard output)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the arguments say; return the exit code (0 done, 1 an error that was told)."""
+    course = args.course_dir
+    bank = args.bank or course / "bank"
+    try:
+        if not course.is_dir():
+            raise CourseError(f"There is no course folder {course}. Give it with --course-dir.")
+        return ACTIONS[args.quiz_action](args, course, bank)
+    except CourseError as error:
+        print(f"course quiz {args.quiz_action}: {error}", file=sys.stderr)
+    except OSError as error:
+        print(
+            f"course quiz {args.quiz_action}: {error.strerror}: {error.filename or course}. "
+            "What was stored before is untouched.",
+            file=sys.stderr,
+        )
+    except KeyboardInterrupt:
+        print("\nStopped. Run the command again to go on.", file=sys.stderr)
+        return 130
+    return 1
+
+
+def _build(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import build, grade, questions
+
+    for quiz in grade.chosen(questions.load_bank(bank), args.quiz):
+        for path in build.write_quiz(quiz, course):
+            print(path)
+    return 0
+
+
+def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import grade
+
+    tell = _tell_on(sys.stderr if args.json == "-" else sys.stdout)
+    try:
+        report = grade.grade_course(
+            course,
+            bank,
+            args.quiz,
+            workers=args.workers,
+            scheduler=args.scheduler,
+            unsafe=args.unsafe_no_sandbox,
+            tell=tell,
+        )
+    finally:
+        grade.close_sandboxes()
+    _write_json(report, args.json)
+    count = len(report["submissions"])
+    tell(f"{count} submission{'' if count == 1 else 's'}.")
+    return 0
+
+
+def _feedback(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import feedback
+
+    for path in feedback.write_all(course, bank, args.quiz):
+        print(path)
+    return 0
+
+
+def _export(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import export
+
+    text = export.as_csv(course, bank, args.quiz, args.format)
+    if args.out == "-":
+        sys.stdout.write(text)
+    else:
+        Path(args.out).write_text(text, encoding="utf-8", newline="")
+    return 0
+
+
+def _report(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import report
+
+    path = args.out or course / "report.html"
+    path.write_text(report.as_html(course, bank, args.quiz), encoding="utf-8")
+    print(path)
+    return 0
+
+
+def _mine(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import mine
+
+    records = [mine.grade_notebook(path, bank) for path in args.notebook]
+    if args.json != "-":
+        for record in records:
+            print(mine.as_text(record))
+    _write_json({"submissions": records}, args.json)
+    return 0
+
+
+ACTIONS = {
+    "build": _build,
+    "grade": _grade,
+    "feedback": _feedback,
+    "export": _export,
+    "report": _report,
+    "mine": _mine,
+}
+
+
+def _tell_on(stream):
+    def tell(text: str) -> None:
+        print(text, file=stream, flush=True)
+
+    return tell
+
+
+def _write_json(report: dict, target: str | None) -> None:
+    if target == "-":
+        json.dump(report, sys.stdout, indent=1)
+        print()
+    elif target:
+        from course_lib.grading.build import write_atomically
+
+        path = Path(os.path.abspath(target))
+        write_atomically(path, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="course quiz")
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

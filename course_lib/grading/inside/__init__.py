@@ -1,0 +1,1 @@
+"""What runs inside the sandbox: plain files that import only the standard library and numpy."""

@@ -1,0 +1,475 @@
+"""Questions as data: read a YAML quiz, check it, and say file, line and field when it is wrong.
+
+A quiz file holds one quiz. Practice questions (``course_lib/practice``) and graded questions
+(``quizzes/bank``) share this format; only what is done with the answers differs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
+
+import fastjsonschema
+import yaml
+
+from course_lib.errors import CourseError
+
+KINDS = ("choice", "multiple", "numeric", "code", "written")
+MODULES = ("numpy", "torch")
+
+_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,60}$"}
+_SCORE = {"type": "number", "minimum": 0}
+_OPTIONAL = {
+    "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
+    "explanation": _TEXT,
+    "hints": {"type": "array", "items": _TEXT},
+    "covers": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+    "claims": {"type": "array", "items": {"type": "string", "pattern": "^C[0-9]{2}$"}},
+}
+
+
+def _object(required: dict, optional: dict | None = None) -> dict:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _question(kind: str, required: dict, optional: dict | None = None) -> dict:
+    base = {
+        "id": _ID,
+        "kind": {"const": kind},
+        "points": {"type": "number", "exclusiveMinimum": 0},
+        "prompt": _TEXT,
+    }
+    return _object({**base, **required}, {**_OPTIONAL, **(optional or {})})
+
+
+def _wrong(answer: dict) -> dict:
+    return {
+        "type": "array",
+        "minItems": 1,
+        "items": _object({"answer": answer, "score": _SCORE}, {"why": _TEXT}),
+    }
+
+
+_CHOICES = {
+    "type": "array",
+    "minItems": 2,
+    "maxItems": 8,
+    "items": _object({"text": _TEXT, "why": _TEXT}, {"correct": {"type": "boolean"}}),
+}
+_LETTER = {"type": "string", "pattern": "^[a-h]$"}
+
+SCHEMAS = {
+    "choice": _question("choice", {"choices": _CHOICES, "wrong": _wrong(_LETTER)}),
+    "multiple": _question(
+        "multiple", {"choices": _CHOICES, "wrong": _wrong({"type": "array", "items": _LETTER})}
+    ),
+    "numeric": _question(
+        "numeric",
+        {
+            "answer": {"type": "number"},
+            "tolerance": {"type": "number", "minimum": 0},
+            "explanation": _TEXT,
+            "wrong": _wrong({"type": "number"}),
+        },
+        {
+            "unit": _TEXT,
+            "partial": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "answer": {"type": "number"},
+                        "tolerance": {"type": "number", "minimum": 0},
+                        "score": _SCORE,
+                        "why": _TEXT,
+                    }
+                ),
+            },
+        },
+    ),
+    "code": _question(
+        "code",
+        {
+            "starter": _TEXT,
+            "examples": _TEXT,
+            "reference": _TEXT,
+            "check": _ID,
+            "explanation": _TEXT,
+            "wrong": _wrong(_TEXT),
+            "parts": {
+                "type": "array",
+                "minItems": 1,
+                "items": _object(
+                    {
+                        "id": {"type": "string", "pattern": "^[a-z_]+$"},
+                        "text": _TEXT,
+                        "points": _SCORE,
+                    }
+                ),
+            },
+        },
+        {
+            "imports": {"type": "array", "items": {"enum": list(MODULES)}},
+            "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 600},
+            "memory_mb": {"type": "integer", "minimum": 64, "maximum": 65536},
+        },
+    ),
+    "written": _question(
+        "written",
+        {
+            "rubric": {
+                "type": "array",
+                "minItems": 1,
+                "items": _object({"points": _SCORE, "text": _TEXT}),
+            },
+            "reference": _TEXT,
+            "explanation": _TEXT,
+            "wrong": _wrong(_TEXT),
+        },
+    ),
+}
+QUIZ_SCHEMA = _object(
+    {
+        "quiz": _ID,
+        "title": _TEXT,
+        "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
+        "questions": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+    },
+    {"intro": _TEXT},
+)
+
+
+@cache
+def _validator(name: str) -> Callable:
+    return fastjsonschema.compile(QUIZ_SCHEMA if name == "quiz" else SCHEMAS[name])
+
+
+class QuestionError(CourseError):
+    """A quiz file that cannot be used. The message starts with ``file:line: field:``."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    text: str
+    why: str
+    correct: bool = False
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A known wrong answer and the score it must get."""
+
+    answer: Any
+    score: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a coding task that is scored by itself."""
+
+    id: str
+    text: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Partial:
+    answer: float
+    tolerance: float
+    score: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Criterion:
+    points: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question; the fields that a kind does not use keep their empty defaults."""
+
+    id: str
+    lesson: str
+    kind: str
+    points: float
+    prompt: str
+    explanation: str = ""
+    choices: tuple[Choice, ...] = ()
+    answer: float | None = None
+    tolerance: float = 0.0
+    unit: str = ""
+    partial: tuple[Partial, ...] = ()
+    starter: str = ""
+    examples: str = ""
+    reference: str = ""
+    check: str = ""  # the source text of the check file, not its name
+    parts: tuple[Part, ...] = ()
+    imports: tuple[str, ...] = ("numpy",)
+    seconds: float = 20.0
+    memory_mb: int = 1024
+    rubric: tuple[Criterion, ...] = ()
+    hints: tuple[str, ...] = ()
+    wrong: tuple[Wrong, ...] = ()
+    covers: tuple[int, ...] = ()
+    claims: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Letters of the right choices."""
+        return tuple(ascii_lowercase[i] for i, c in enumerate(self.choices) if c.correct)
+
+    @property
+    def right_answer(self) -> Any:
+        """An answer that earns full marks (for written questions: an example of one)."""
+        if self.kind == "choice":
+            return self.key[0]
+        if self.kind == "multiple":
+            return list(self.key)
+        return self.answer if self.kind == "numeric" else self.reference
+
+
+@dataclass(frozen=True)
+class Quiz:
+    id: str
+    title: str
+    lesson: str
+    questions: tuple[Question, ...]
+    intro: str = ""
+    path: str = field(default="", compare=False)
+
+    @property
+    def points(self) -> float:
+        return sum(q.points for q in self.questions)
+
+    def question(self, question_id: str) -> Question:
+        for question in self.questions:
+            if question.id == question_id:
+                return question
+        raise CourseError(
+            f"No question {question_id!r} in quiz {self.id!r}; it has "
+            + ", ".join(q.id for q in self.questions)
+            + "."
+        )
+
+
+def load_quiz(path: str | Path) -> Quiz:
+    """Read and check one quiz file.
+
+    Raises QuestionError naming file, line and field for anything that does not fit.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise QuestionError(f"{path}:1: file: there is no such quiz file.") from None
+    except UnicodeDecodeError as error:
+        raise QuestionError(f"{path}:1: file: not UTF-8 text ({error.reason}).") from None
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise QuestionError(f"{path}:{line}: YAML: {problem}.") from None
+    fail = _Failer(path, node)
+    fail.on_duplicate_keys(node)
+    fail.on_schema(_validator("quiz"), data, ())
+    seen: set[str] = set()
+    questions = []
+    for index, raw in enumerate(data["questions"]):
+        where = ("questions", index)
+        kind = raw.get("kind")
+        if kind not in KINDS:
+            fail(
+                where + (("kind",) if "kind" in raw else ()),
+                f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.",
+            )
+        fail.on_schema(_validator(kind), raw, where)
+        if raw["id"] in seen:
+            fail(where + ("id",), f"{raw['id']!r} is used twice; ids must differ.")
+        seen.add(raw["id"])
+        questions.append(_build_question(raw, data["lesson"], path, fail, where))
+    return Quiz(
+        data["quiz"],
+        data["title"],
+        data["lesson"],
+        tuple(questions),
+        data.get("intro", ""),
+        str(path),
+    )
+
+
+def load_bank(folder: str | Path) -> dict[str, Quiz]:
+    """All quizzes of a folder by id, in order of file name. Ids must differ across files."""
+    folder = Path(folder)
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise QuestionError(
+            f"{folder}:1: folder: no .yaml quiz file in it. Give the folder of the "
+            "question bank with --bank."
+        )
+    quizzes: dict[str, Quiz] = {}
+    owners: dict[str, str] = {}
+    for file in files:
+        quiz = load_quiz(file)
+        if quiz.id in quizzes:
+            raise QuestionError(
+                f"{file}:1: quiz: {quiz.id!r} is also the id of {quizzes[quiz.id].path}."
+            )
+        for question in quiz.questions:
+            if question.id in owners:
+                raise QuestionError(
+                    f"{file}:1: id: {question.id!r} is also used in {owners[question.id]}."
+                )
+            owners[question.id] = str(file)
+        quizzes[quiz.id] = quiz
+    return quizzes
+
+
+def _build_question(raw: dict, lesson: str, path: Path, fail: _Failer, where: tuple) -> Question:
+    kind, points = raw["kind"], float(raw["points"])
+    values = {k: v for k, v in raw.items() if k not in ("kind", "points", "check")}
+    values["lesson"] = raw.get("lesson", lesson)
+    values["choices"] = tuple(Choice(**c) for c in raw.get("choices", ()))
+    values["wrong"] = tuple(Wrong(**w) for w in raw["wrong"])
+    values["parts"] = tuple(Part(**p) for p in raw.get("parts", ()))
+    values["partial"] = tuple(Partial(**p) for p in raw.get("partial", ()))
+    values["rubric"] = tuple(Criterion(**c) for c in raw.get("rubric", ()))
+    for name in ("hints", "covers", "claims"):
+        values[name] = tuple(raw.get(name, ()))
+    values["imports"] = tuple(raw.get("imports", ("numpy",)))
+    if kind == "code":
+        check = path.parent / "checks" / f"{raw['check']}.py"
+        if not check.is_file():
+            fail(where + ("check",), f"there is no file checks/{raw['check']}.py beside the quiz.")
+        values["check"] = check.read_text(encoding="utf-8")
+        for name in ("starter", "reference", "examples"):
+            _compiles(raw[name], fail, where + (name,))
+        for index, wrong in enumerate(raw["wrong"]):
+            _compiles(wrong["answer"], fail, where + ("wrong", index, "answer"))
+    question = Question(kind=kind, points=points, **values)
+    _check_meaning(question, fail, where)
+    return question
+
+
+def _compiles(source: str, fail: _Failer, where: tuple) -> None:
+    try:
+        compile(source, "<quiz>", "exec")
+    except SyntaxError as error:
+        fail(where, f"is not Python: {error.msg} in its line {error.lineno}.")
+
+
+def _check_meaning(q: Question, fail: _Failer, where: tuple) -> None:
+    right = len(q.key)
+    if q.kind == "choice" and right != 1:
+        fail(where + ("choices",), f"{right} choices are marked correct; it must be exactly one.")
+    if q.kind == "multiple" and not 1 <= right < len(q.choices):
+        fail(
+            where + ("choices",),
+            f"{right} of {len(q.choices)} choices are marked correct; at "
+            "least one must be right and one wrong.",
+        )
+    for name, items in (("parts", q.parts), ("rubric", q.rubric)):
+        total = sum(item.points for item in items)
+        if items and not math.isclose(total, q.points):
+            fail(where + (name,), f"its points sum to {total:g}, the question has {q.points:g}.")
+    if len({p.id for p in q.parts}) != len(q.parts):
+        fail(where + ("parts",), "two parts have the same id.")
+    for index, item in enumerate(q.partial):
+        if item.score >= q.points:
+            fail(where + ("partial", index, "score"), f"{item.score:g} is not below the points.")
+    letters = ascii_lowercase[: len(q.choices)]
+    for index, wrong in enumerate(q.wrong):
+        at = where + ("wrong", index)
+        if wrong.score >= q.points:
+            fail(
+                at + ("score",),
+                f"{wrong.score:g} is not below the question's {q.points:g} points"
+                "; a wrong answer cannot earn them all.",
+            )
+        if q.kind in ("choice", "multiple"):
+            given = set(wrong.answer)
+            if given - set(letters):
+                fail(at + ("answer",), f"{wrong.answer!r}: choices are {', '.join(letters)}.")
+            if given == set(q.key):
+                fail(at + ("answer",), "this is the right answer.")
+
+
+class _Failer:
+    """Raises QuestionError for a field, with the line at which that field stands."""
+
+    def __init__(self, path: Path, node: yaml.Node | None):
+        self.path, self.node = path, node
+
+    def __call__(self, where: tuple, message: str) -> None:
+        name = ""
+        for step in where:
+            name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else str(step)
+        raise QuestionError(f"{self.path}:{self.line(where)}: {name or 'file'}: {message}")
+
+    def line(self, where: tuple) -> int:
+        node, line = self.node, 1
+        if node is not None:
+            line = node.start_mark.line + 1
+        for step in where:
+            found = None
+            if isinstance(node, yaml.MappingNode):
+                for key, value in node.value:
+                    if key.value == step:
+                        found, line = value, key.start_mark.line + 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                if step < len(node.value):
+                    found = node.value[step]
+                    line = found.start_mark.line + 1
+            if found is None:
+                break
+            node = found
+        return line
+
+    def on_schema(self, validate: Callable, data: Any, where: tuple) -> None:
+        try:
+            validate(data)
+        except fastjsonschema.JsonSchemaValueException as error:
+            at = where + tuple(int(p) if p.isdigit() else p for p in error.path[1:])
+            holder = error.value if isinstance(error.value, dict) else {}
+            if error.rule in ("additionalProperties", "required"):
+                # An unknown field first: it often explains the missing one that was meant.
+                allowed = error.definition["properties"]
+                unknown = [name for name in holder if name not in allowed]
+                if unknown:
+                    self(
+                        at + (unknown[0],),
+                        "unknown field; allowed are " + ", ".join(sorted(allowed)) + ".",
+                    )
+                missing = [name for name in error.definition["required"] if name not in holder]
+                self(at + (missing[0],), "this field is missing.")
+            self(at, error.message.removeprefix(error.name).strip() + f"; it is {error.value!r}.")
+
+    def on_duplicate_keys(self, node: yaml.Node | None, where: tuple = ()) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    raise QuestionError(
+                        f"{self.path}:{key.start_mark.line + 1}: {key.value}: "
+                        "this field stands twice."
+                    )
+                seen.add(key.value)
+                self.on_duplicate_keys(value, where + (key.value,))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self.on_duplicate_keys(value, where + (index,))

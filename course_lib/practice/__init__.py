@@ -1,0 +1,1 @@
+"""Practice questions: public, with explanations; the lessons' self-checks show them."""

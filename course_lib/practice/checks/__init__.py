@@ -1,0 +1,1 @@
+"""Inputs and runs of the practice coding tasks, one file each."""

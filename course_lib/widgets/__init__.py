@@ -1,0 +1,1 @@
+"""Interactive views: one .py and one .js per widget."""

@@ -1,0 +1,96 @@
+"""As an instructor: build, three submissions, grade, formgrader in a browser, feedback, export."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location(
+    "browser_fixtures", Path(__file__).with_name("conftest.py")
+)
+servers = importlib.util.module_from_spec(_spec)
+sys.modules["browser_fixtures"] = servers
+_spec.loader.exec_module(servers)
+TOKEN = servers.TOKEN
+sys.path.insert(0, str(Path(__file__).parents[1] / "grading"))
+
+import quizlab  # noqa: E402
+
+from course_lib.grading import export, feedback  # noqa: E402
+
+
+@pytest.fixture
+def graded_course(tmp_path):
+    course = quizlab.new_course(tmp_path / "course")
+    quizlab.submit(course, "ann")
+    quizlab.submit(
+        course, "bob", {"mini-choice": "answer = 'a'", "mini-essay": "<script>x</script>"}
+    )
+    quizlab.submit(course, "cid", b"broken")
+    command = [sys.executable, "-m", "course_lib.grading.cli", "grade", "--course-dir", str(course)]
+    subprocess.run([*command, "--bank", str(quizlab.BANK)], check=True, capture_output=True)
+    config = Path(quizlab.__file__).parents[2] / "quizzes" / "nbgrader_config.py"
+    (course / "nbgrader_config.py").write_text(config.read_text())
+    return course
+
+
+@pytest.fixture
+def formgrader(graded_course, tmp_path):
+    port, log = servers.free_port(), tmp_path / "log"
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "server",
+        "--no-browser",
+        f"--port={port}",
+        "--allow-root",
+        f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}",
+    ]
+    environment = os.environ | {"HOME": str(home), "JUPYTER_TOKEN": TOKEN}
+    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, cwd=graded_course, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        servers.wait_for(url, server, log)
+        yield url
+    finally:
+        servers.shut_down(url, server)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.xdist_group("browser")
+def test_formgrader_shows_scores_and_takes_a_manual_grade(formgrader, graded_course, page):
+    browser = page.page
+    browser.goto(f"{formgrader}/lab?token={TOKEN}")  # sets the cookie that later calls need
+    browser.goto(f"{formgrader}/formgrader/gradebook/mini/mini")
+    browser.get_by_text("Submission #1").first.wait_for(timeout=60_000)
+    text = browser.inner_text("table")
+    assert "9 / 12" in text and text.count("0 / 12") >= 2, text
+    rows = browser.locator("tbody tr")
+    row = next(r for r in rows.all() if "9 / 12" in r.inner_text())
+    browser.goto(formgrader + row.locator("a").first.get_attribute("href"))
+    browser.get_by_text("def scale").first.wait_for(timeout=60_000)
+    fields = browser.locator("input.score")
+    values = [f.input_value() or f.get_attribute("placeholder") for f in fields.all()]
+    assert [float(v) for v in values[:4]] == [1, 2, 2, 4], values
+    fields.nth(4).fill("2.5")
+    fields.nth(4).press("Tab")
+    browser.wait_for_timeout(2000)
+    assert "<script>x" not in browser.content()
+    pages = feedback.write_all(graded_course, quizlab.BANK)
+    ann = next(p for p in pages if "ann" in str(p)).read_text()
+    assert "2.5 of 3" in ann and "11.5 of 12 points" in ann
+    assert '"ann","","","ann","","11.5"' in export.as_csv(graded_course, quizlab.BANK).replace(
+        '"11.5",""', '"11.5"'
+    )

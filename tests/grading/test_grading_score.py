@@ -1,0 +1,187 @@
+"""Scoring by itself: literals, partial credit, comparison of outputs, seeds."""
+
+import numpy as np
+import pytest
+import quizlab
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.grading import score
+from course_lib.grading.score import NotALiteral, parse_literal, same, score_literal
+
+MINI = quizlab.mini()
+CHOICE, MULTIPLE, NUMBER = (MINI.question(f"mini-{n}") for n in ("choice", "multiple", "number"))
+
+
+@pytest.mark.parametrize(
+    ("source", "points", "state"),
+    [
+        ('answer = "b"', 1, "right"),
+        ("answer = 'B'  # sure", 1, "right"),
+        ("answer = b", 1, "right"),
+        ('"b"', 1, "right"),
+        ('answer: str = "b)"', 1, "right"),
+        ('answer = ["b"]', 1, "right"),
+        ('%matplotlib inline\nanswer = "b"', 1, "right"),
+        ('# first a\nanswer = "a"\nanswer = "b"', 1, "right"),
+        ('answer = "a"', 0, "wrong"),
+        ('answer = "b"\nanswer = "a"', 0, "wrong"),
+        ('answer = "ab"', 0, "invalid"),
+        ('answer = ["a", "b", "c"]', 0, "invalid"),
+        ('answer = "z"', 0, "invalid"),
+        ("answer = 2", 0, "invalid"),
+        ("answer = True", 0, "invalid"),
+        ('answer = "a" if 0 else "b"', 0, "invalid"),
+        ('answer = open("key").read()', 0, "invalid"),
+        ('answer = f"{1}"', 0, "invalid"),
+        ("answer = (lambda: 'b')()", 0, "invalid"),
+        ('answer = ""', 0, "not attempted"),
+        ("", 0, "not attempted"),
+        ("# b", 0, "not attempted"),
+        ("answer = None", 0, "not attempted"),
+        ("other = 'b'", 0, "not attempted"),
+        ("answer = (", 0, "invalid"),
+        ("answer = " + "(" * 5000, 0, "invalid"),
+        ("answer = " + "-" * 9000 + "1", 0, "invalid"),
+        ("answer = '" + "b" * 20_000 + "'", 0, "invalid"),
+        ("answer = [" * 90 + "]" * 90, 0, "invalid"),
+        ("answer = '\x00b'", 0, "invalid"),
+    ],
+)
+def test_a_choice_is_read_as_a_literal_and_never_run(source, points, state):
+    result = score_literal(CHOICE, source)
+    assert (result.score, result.state) == (points, state), result.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "points"),
+    [
+        ('answer = ["a", "c"]', 2),
+        ('answer = {"c", "a"}', 2),
+        ('answer = "a, c"', 2),
+        ("answer = [a, c]", 2),
+        ('answer = ["a", "a", "c"]', 2),
+        ('answer = ["a"]', 1),
+        ('answer = ["a", "b"]', 0),
+        ('answer = ["a", "b", "c"]', 1),
+        ('answer = ["a", "b", "c", "d"]', 0),
+        ('answer = ["b"]', 0),
+        ("answer = []", 0),
+    ],
+)
+def test_a_wrong_choice_cancels_a_right_one(source, points):
+    assert score_literal(MULTIPLE, source).score == points
+
+
+@pytest.mark.parametrize(
+    ("source", "points", "state"),
+    [
+        ("answer = 0.5", 2, "right"),
+        ("answer = 0.51", 2, "right"),
+        ("answer = .49", 2, "right"),
+        ("answer = 5e-1", 2, "right"),
+        ('answer = "0.5"', 2, "right"),
+        ("answer = +0.5", 2, "right"),
+        ("answer = 0.511", 0, "wrong"),
+        ("answer = -0.5", 0, "wrong"),
+        ("answer = 50", 1, "partial"),
+        ("answer = 1/2", 0, "invalid"),
+        ("answer = True", 0, "invalid"),
+        ("answer = 1e999", 0, "invalid"),
+        ('answer = "nan"', 0, "invalid"),
+        ("answer = float('inf')", 0, "invalid"),
+        ("answer = 0.5j", 0, "invalid"),
+        ("answer = 9" + "9" * 400, 0, "invalid"),
+        ("answer = [0.5]", 0, "invalid"),
+        ("answer = None", 0, "not attempted"),
+    ],
+)
+def test_numbers_count_within_their_tolerance(source, points, state):
+    result = score_literal(NUMBER, source)
+    assert (result.score, result.state) == (points, state), result.reason
+
+
+@given(st.text(max_size=300))
+def test_no_text_makes_the_parser_do_anything_but_parse(text):
+    try:
+        parse_literal(text)
+    except NotALiteral:
+        pass
+    for question in (CHOICE, MULTIPLE, NUMBER):
+        assert 0 <= score_literal(question, text).score <= question.points
+
+
+@given(st.sets(st.sampled_from("abcd")))
+def test_multiple_choice_points_follow_the_stated_rule(chosen):
+    result = score_literal(MULTIPLE, f"answer = {sorted(chosen)!r}")
+    good, bad = len(chosen & {"a", "c"}), len(chosen - {"a", "c"})
+    assert result.score == 2 * max(0, good - bad) / 2
+
+
+@pytest.mark.parametrize(
+    ("want", "have"),
+    [
+        (np.ones(3), np.ones(3, np.float32)),
+        (np.ones(3), [1, 1, 1]),
+        (3, np.float64(3)),
+        ([1, 2], np.array([1, 2])),
+        (np.array(2.0), 2),
+        (True, 1),
+        ("a", "a"),
+        (None, None),
+        ({"a": np.zeros(2)}, {"a": [0.0, 1e-7]}),
+        ([np.ones((2, 3)), np.ones(1)], [[[1] * 3] * 2, [1]]),
+        ([np.ones(2), np.ones(2)], np.ones((2, 2))),
+        ([], []),
+        (["a", 1], ["a", 1.0]),
+    ],
+)
+def test_equal_outputs_of_other_types_are_equal(want, have):
+    assert same(want, have)
+
+
+@pytest.mark.parametrize(
+    ("want", "have"),
+    [
+        (np.ones(3), np.ones((3, 1))),
+        (np.ones(3), np.ones(4)),
+        (1.0, 1.01),
+        (1.0, np.nan),
+        (np.nan, np.nan),
+        (np.inf, np.inf),
+        (1.0, None),
+        (1.0, "1.0"),
+        ("a", None),
+        (None, 0),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": 1}, {}),
+        ({"a": 1}, [("a", 1)]),
+        ([1, 2], [1]),
+        (np.ones(2), [[1], [1, 2]]),
+        (1.0, 10**400),
+        (["a"], "a"),
+        ([np.ones(2)], [np.zeros(2)]),
+        ([np.ones(2), np.ones(3)], [np.ones(2)]),
+        ([np.ones(2)], np.array(3.0)),
+        ([], None),
+        (np.zeros(0), np.ones(1)),
+    ],
+)
+def test_other_outputs_are_not(want, have):
+    assert not same(want, have)
+
+
+def test_seeds_differ_by_student_question_and_secret_and_repeat_exactly():
+    seeds = {
+        score.seed(key, name, q)
+        for key in (b"k" * 32, b"l" * 32)
+        for name in ("ann", "bob")
+        for q in ("q1", "q2")
+    }
+    assert len(seeds) == 8
+    assert score.seed(b"k" * 32, "ann", "q1") == score.seed(b"k" * 32, "ann", "q1")
+
+
+def test_lines_for_ipython_are_blanked_and_keep_their_line_numbers():
+    code = "%time\nif True:\n    !ls\nnp.sum?\nx = 5 % 3\n"
+    assert score.without_magics(code) == "pass\nif True:\n    pass\npass\nx = 5 % 3\n"
