@@ -173,7 +173,8 @@ c07.show()
 # %%
 ends = {}
 for row in c07.rows:
-    ends.setdefault(row["strategy"], []).append(row["validation"][-1])
+    if "clock" in row:  # the baselines have no curve
+        ends.setdefault(row["strategy"], []).append(row["validation"][-1])
 winner = max(ends, key=lambda name: sum(ends[name]))
 compare(my_winner, winner, "winner of the race")
 
