@@ -99,7 +99,7 @@ def _epochs(size: dict, train: int):
         return (
             tuple(size["epochs"]) if isinstance(size["epochs"], (list, tuple)) else size["epochs"]
         )
-    return int(np.clip(round(size["pictures"] / train), 6, 40))
+    return int(np.clip(round(size["pictures"] / train), 5, 40))
 
 
 def _scores(rows: list[Row], key: str = "test", **wanted) -> np.ndarray:
@@ -367,7 +367,8 @@ def c07_draw(rows: list[Row]):
 
 
 def c08_trials(size: dict) -> list[dict]:
-    return _grid(size, size["trains"], (SCRATCH, HEAD_ONLY, FULL, *BASELINES))
+    most = max(size["trains"])
+    return _grid(size, size["trains"], size["strategies"]) + _grid(size, [most], BASELINES)
 
 
 def c08_judge(rows: list[Row]) -> Finding:
@@ -381,17 +382,17 @@ def c08_judge(rows: list[Row]) -> Finding:
 
     falls = {
         name: _scores(rows, strategy=name, train=many) - _scores(rows, strategy=name, train=few)
-        for name in (SCRATCH, HEAD_ONLY, FULL)
+        for name in _order(rows)
+        if name not in BASELINES
     }
     gaps = {train: mean(gap(train)) for train in sizes}
-    verdict = together(
-        [above(falls[SCRATCH] - falls[HEAD_ONLY]), above(falls[SCRATCH] - falls[FULL])]
-    )
+    others = [name for name in falls if name != SCRATCH]
+    verdict = together([above(falls[SCRATCH] - falls[name]) for name in others])
     widest = max(gaps, key=gaps.get)
     sentence = (
-        f"From {many} labels down to {few}, scratch lost {points(mean(falls[SCRATCH]))}, the "
-        f"frozen net {points(mean(falls[HEAD_ONLY]))} and full fine-tuning "
-        f"{points(mean(falls[FULL]))}. The gap between frozen and scratch was "
+        f"From {many} labels down to {few}, scratch lost {points(mean(falls[SCRATCH]))}, "
+        + " and ".join(f"{name} {points(mean(falls[name]))}" for name in others)
+        + ". The gap between frozen and scratch was "
         + ", ".join(f"{points(gaps[train])} at {train}" for train in sizes)
         + f"; it was widest at {widest} labels. "
         + _catch_up(rows, sizes)
@@ -400,7 +401,7 @@ def c08_judge(rows: list[Row]) -> Finding:
     alt = "Test accuracy against number of labels on a logarithmic axis. " + "; ".join(
         f"{name}: "
         + ", ".join(f"{mean(_scores(rows, strategy=name, train=t)):.2f} at {t}" for t in sizes)
-        for name in (SCRATCH, HEAD_ONLY, FULL)
+        for name in falls
     )
     return Finding(verdict, sentence, alt + ".")
 
@@ -434,7 +435,7 @@ def c08_draw(rows: list[Row]):
     sizes = sorted({row["train"] for row in rows})
     fig, ax = _axes(rows)
     ends = {}
-    for name in (*BASELINES, SCRATCH, HEAD_ONLY, FULL):
+    for name in _order([row for row in rows if row["strategy"] not in BASELINES]):
         values = np.array([_scores(rows, strategy=name, train=train) for train in sizes])
         ax.fill_between(
             sizes, values.min(1), values.max(1), color=look(name)["color"], alpha=0.15, lw=0
@@ -448,6 +449,7 @@ def c08_draw(rows: list[Row]):
     ax.set_xlabel("labelled pictures in all (band: lowest to highest draw)")
     ax.set_ylabel(_metric(rows))
     ax.set_title("Less and less data")
+    _baseline_lines(ax, rows)
     label_ends(ax, ends)
     return fig
 
@@ -616,7 +618,7 @@ CLAIMS = (
         measure=transfer,
         judge=c06_judge,
         draw=draw_bars,
-        live={**_LIVE, "train": 100, "epochs": 12},
+        live={**_LIVE, "train": 100, "epochs": 10},
         quick={**_QUICK, "train": 48, "epochs": 6},
         full={**_STUDY, "train": 100, "epochs": (15, 40)},
     ),
@@ -632,7 +634,7 @@ CLAIMS = (
         measure=race,
         judge=c07_judge,
         draw=c07_draw,
-        live={"task": "new-shapes", "train": 150, "seeds": (0, 1, 2), "batch": 16, "epochs": 7},
+        live={"task": "new-shapes", "train": 100, "seeds": (0, 1, 2), "batch": 16, "epochs": 6},
         quick={"task": "new-shapes", "train": 60, "seeds": (0, 1), "batch": 16, "epochs": 4},
         full={
             "task": "new-shapes",
@@ -646,8 +648,8 @@ CLAIMS = (
         tag="C08",
         lesson="02",
         statement="As target data shrinks, scratch falls fastest.",
-        rule="from the most to the fewest labels scratch loses more than feature extraction and "
-        "more than full fine-tuning (95 % intervals of the paired differences above zero).",
+        rule="from the most to the fewest labels scratch loses more than any other strategy (95 % "
+        "intervals of the paired differences above zero). Baselines: at the most labels.",
         trials=c08_trials,
         measure=transfer,
         judge=c08_judge,
@@ -656,11 +658,17 @@ CLAIMS = (
             **_LIVE,
             "seeds": (0, 1, 2),
             "rates": (1.0,),
+            "strategies": (SCRATCH, HEAD_ONLY),
             "trains": (24, 60, 150),
-            "pictures": 750,
+            "pictures": 400,
         },
-        quick={**_QUICK, "trains": (24, 96), "pictures": 400},
-        full={**_STUDY, "trains": (24, 50, 100, 200, 400, 1000, 3000), "pictures": 6_000},
+        quick={**_QUICK, "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 96), "pictures": 200},
+        full={
+            **_STUDY,
+            "strategies": (SCRATCH, HEAD_ONLY, FULL),
+            "trains": (24, 60, 150, 400, 1000, 3000),
+            "pictures": 6_000,
+        },
     ),
     Claim(
         tag="C10",
@@ -693,7 +701,7 @@ CLAIMS = (
         measure=transfer,
         judge=c35_judge,
         draw=c35_draw,
-        live={**_LIVE, "train": 100, "epochs": 12},
+        live={**_LIVE, "train": 100, "epochs": 10},
         quick={**_QUICK, "train": 48, "epochs": 6},
         full={**_STUDY, "train": 100, "epochs": (15, 40)},
     ),
