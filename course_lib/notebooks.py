@@ -22,6 +22,15 @@ PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+def _resident(process) -> int:
+    """Bytes of memory of a process, with pages that several processes share counted in parts."""
+    try:
+        full = process.memory_full_info()
+    except psutil.AccessDenied:
+        return process.memory_info().rss
+    return getattr(full, "pss", 0) or process.memory_info().rss
+
+
 def find_root(start: Path | None = None) -> Path:
     """The course's folder: the nearest with lessons from `start` (here) up, else this checkout.
 
@@ -189,7 +198,7 @@ def _watch(run: Execution, manager, job, **options) -> None:
                 try:
                     kernel = psutil.Process(pid) if pid else None
                     tree = [kernel, *kernel.children(recursive=True)] if kernel else []
-                    resident = sum(process.memory_info().rss for process in tree)
+                    resident = sum(_resident(process) for process in tree)
                     run.peak_memory = max(run.peak_memory, resident)
                 except psutil.Error:  # a process ended while we looked
                     pass
