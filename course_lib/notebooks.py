@@ -24,6 +24,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def _resident(process) -> int:
     """Bytes of memory of a process, with pages that several processes share counted in parts."""
+    import psutil
+
     try:
         full = process.memory_full_info()
     except psutil.AccessDenied:
