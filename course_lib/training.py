@@ -349,8 +349,11 @@ def prepare_run(
     device = torch.device(device) if device else default_device()
     start = model.fresh(seed) if strategy.from_scratch else model
     learner = start.with_head(len(task.classes), seed).to(device)
-    if device.type == "cuda":  # on a CPU this layout slows the late, small stages down
-        learner = learner.to(memory_format=torch.channels_last)
+    learning = strategies.learning_stages(strategy, learner.stage_names)
+    for name, stage in learner.stages.items():
+        # On a CPU this layout quickens large batches forward, not small steps of late stages.
+        if device.type == "cuda" or name not in learning:
+            stage.to(memory_format=torch.channels_last)
     return Run(learner, task, strategy, settings, model)
 
 
@@ -599,5 +602,9 @@ def own_randomness(seed: int, step: int, device: torch.device):
     """Random numbers (dropout) from (seed, step) alone; the global generators stay as they were."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed * 1_000_003 + step)
+        # Not torch.manual_seed: without a GPU it queues a call for later, with a stack trace, each
+        # time it is called, and that queue only grows.
+        torch.default_generator.manual_seed(seed * 1_000_003 + step)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed * 1_000_003 + step)
         yield
