@@ -217,19 +217,21 @@ class Sandbox:
 
     def _command(self, control: int) -> list[str]:
         python, sites = interpreter()
+        plain = self.kind == "none"
+        place = str if plain else _place
         run = [
-            python,
+            place(python),
             "-S",
             "-B",
             "-s",
             "-P",
-            str(INSIDE / "runner.py"),
+            place(str(INSIDE / "runner.py")),
             str(control),
-            "plain" if self.kind == "none" else "contained",
-            os.pathsep.join(sites),
+            "plain" if plain else "contained",
+            os.pathsep.join(map(place, sites)),
             ",".join(self.imports),
         ]
-        return run if self.kind == "none" else [*_wrapper(self.hidden), "--", *run]
+        return run if plain else [*_wrapper(self.hidden), "--", *run]
 
 
 def _outcome(reply: dict, data: bytes, flooded: bool) -> Outcome:
@@ -292,6 +294,12 @@ def _under(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+def _place(path: str) -> str:
+    """Where the sandbox shows a path. Each answer gets an empty ``/tmp``, so an environment or a
+    clone that lies there is shown elsewhere."""
+    return f"/host{path}" if _under(path, "/tmp") else path
+
+
 def must_hide(folders: Iterable[str | Path]) -> tuple[str, ...]:
     """Those of the folders that a sandbox would show because they lie under what it needs."""
     found = [str(Path(folder).resolve()) for folder in folders]
@@ -332,36 +340,25 @@ def _wrapper(hidden: tuple[str, ...]) -> list[str]:
     ]
     for name, value in _environment().items():
         command += ["--setenv", name, value]
+    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
     for path in SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path).lstrip("/"), path]
     for path in visible:
-        command += ["--ro-bind", path, path]
+        command += ["--ro-bind", path, _place(path)]
     # An installed (not editable) course package would show answers; so would a bank under /usr.
     masked = [p for s in interpreter()[1] for p in (f"{s}/course_lib",) if os.path.isdir(p)]
     if str(INSIDE).startswith(tuple(m + "/" for m in masked)):
         for folder in masked:
-            command += ["--tmpfs", folder, "--ro-bind", str(INSIDE), str(INSIDE)]
+            command += ["--tmpfs", _place(folder)]
+            command += ["--ro-bind", str(INSIDE), _place(str(INSIDE))]
     else:
         for folder in masked:
-            command += ["--tmpfs", folder]
+            command += ["--tmpfs", _place(folder)]
     for folder in must_hide(hidden):
         if os.path.isdir(folder):
-            command += ["--tmpfs", folder]
-    command += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",
-        "--chdir",
-        "/tmp",
-        "--remount-ro",
-        "/dev",
-        "--remount-ro",
-        "/",
-    ]
+            command += ["--tmpfs", _place(folder)]
+    command += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
     if os.getuid() == 0:
         paths = os.pathsep.join([*visible, bwrap])
         user = str(ORDINARY_USER)

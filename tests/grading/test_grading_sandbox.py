@@ -1,8 +1,10 @@
 """What an answer can and cannot do inside the sandbox."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -203,6 +205,14 @@ def test_the_repository_is_not_visible(box):
     assert value(box, code) is False
     code = f"import os\ndef f(): return sorted(os.listdir('{root}/course_lib/grading'))"
     assert value(box, code) in (["inside"], "FileNotFoundError")
+
+
+def test_a_clone_that_lies_below_tmp_can_grade(bubblewrap, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        inside = Path(shutil.copytree(sandbox.INSIDE, Path(folder) / "inside"))
+        monkeypatch.setattr(sandbox, "INSIDE", inside)
+        with Sandbox() as box:
+            assert value(box, "import os\ndef f(): return os.listdir('/tmp')") == []
 
 
 def test_when_the_grader_dies_the_sandbox_dies(bubblewrap, tmp_path):
