@@ -348,10 +348,14 @@ def same(want: Any, have: Any, rtol: float = RTOL, atol: float = ATOL) -> bool:
 
 
 def _numeric(value: Any) -> bool:
-    return _numbers(value) or isinstance(value, (np.ndarray, np.generic))
+    return _numbers(value) or _is_array(value)
 
 
 def _numbers(value: Any) -> bool:
     if isinstance(value, list):
         return len(value) > 0 and all(_numbers(v) for v in value)
-    return isinstance(value, (bool, int, float))
+    return isinstance(value, (bool, int, float)) or (_is_array(value) and value.ndim == 0)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic))
