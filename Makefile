@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test lint notebooks pins
+.PHONY: help setup lab test lint notebooks pictures pins
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make setup       only make the environment $(VENV)"
 	@echo "make lint        check the style with ruff"
 	@echo "make notebooks   build the lessons whose source changed (NB=02: that one; FORCE=1: always)"
+	@echo "make pictures    draw the pictures of the README anew"
 	@echo "make pins        write constraints.txt anew from the newest releases"
 
 setup: $(READY)
@@ -38,6 +39,9 @@ lint: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python tools/build_notebooks.py $(if $(FORCE),--force) $(NB)
+
+pictures: $(READY)
+	$(BIN)/python tools/make_pictures.py
 
 # pip leaves what is already right, so a changed pyproject.toml or constraints.txt costs little here.
 $(READY): pyproject.toml constraints.txt

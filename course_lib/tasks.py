@@ -6,7 +6,7 @@ seed, are never among them, and are nested: the first 50 labels of a seed are pa
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from course_lib.metrics import METRICS
 VALIDATION_SEED, TEST_SEED, TRAIN_SEED = 770_001, 770_002, 1_000_000
 SEEDS = 1_000_000
 VALIDATION_SIZE, TEST_SIZE = 400, 1_000
+PIECE = 32  # pictures made at a time by task_in_pieces: about 30 ms
+KEPT = 16  # tasks that stay in memory
 
 
 class Split(NamedTuple):
@@ -52,6 +54,12 @@ class Task:
     similarity: str
     provenance: str
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        sizes = (len(s.labels) for s in (self.train, self.validation, self.test))
+        return "<Task {}: {} classes; {} train, {} validation, {} test; {}>".format(
+            self.name, len(self.classes), *sizes, self.metric
+        )
 
     def __post_init__(self):
         if self.metric not in METRICS:
@@ -110,14 +118,18 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How a built-in task is made. draw(train, seed) -> Draw; train: its usual number of labels."""
+    """How a built-in task is made.
+
+    draw(train, seed): a generator that yields after every piece and returns a Draw. train: its
+    usual number of labels.
+    """
 
     title: str
     metric: str
     similarity: str
     provenance: str
     classes: Callable[[], tuple[str, ...]]
-    draw: Callable[[int, int], Draw]
+    draw: Callable[[int, int], Generator[None, None, Draw]]
     train: int = 100
     most: int | None = None
     sizes: tuple[int, int] = (VALIDATION_SIZE, TEST_SIZE)
@@ -151,7 +163,48 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
         near = difflib.get_close_matches(str(name), _TASKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise CourseError(f"No task {name!r}.{hint} There are: {', '.join(_TASKS)}, folder:PATH.")
-    return _built_in(name, train or _TASKS[name].train, seed)
+    return drain(_built_in(name, train or _TASKS[name].train, seed))
+
+
+def task_in_pieces(name: str, train: int, seed: int = 0) -> Generator[None, None, Task]:
+    """The built-in task that load_task gives, made piece by piece: yields after every few pictures.
+
+    `task = yield from task_in_pieces(...)` lets a widget stay responsive meanwhile. Raises
+    CourseError as load_task does.
+    """
+    if name not in _TASKS:
+        return load_task(name, train, seed)
+    return (yield from _built_in(name, train, seed))
+
+
+def drain(pieces: Generator):
+    """Run a generator to its end; gives what it returns."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
+
+
+def _kept(most: int):
+    """Decorator of a generator function: what it returned for some arguments is not made again."""
+
+    def keep(make):
+        results = {}
+
+        def made(*key):
+            if key in results:
+                results[key] = results.pop(key)  # the one used last is dropped last
+            else:
+                results[key] = yield from make(*key)
+                while len(results) > most:
+                    del results[next(iter(results))]
+            return results[key]
+
+        made.cache_clear = results.clear
+        return made
+
+    return keep
 
 
 def available_tasks() -> list[TaskInfo]:
@@ -185,8 +238,8 @@ def available_tasks() -> list[TaskInfo]:
     return [*infos, own]
 
 
-@lru_cache(maxsize=16)
-def _built_in(name: str, train: int, seed: int) -> Task:
+@_kept(KEPT)
+def _built_in(name: str, train: int, seed: int) -> Generator[None, None, Task]:
     recipe = _TASKS[name]
     classes = len(recipe.classes())
     if train < classes:
@@ -195,7 +248,7 @@ def _built_in(name: str, train: int, seed: int) -> Task:
         )
     if recipe.most is not None and train > recipe.most:
         raise CourseError(f"{name} has {recipe.most} training pictures; got train={train}.")
-    draw = recipe.draw(train, seed)
+    draw = yield from recipe.draw(train, seed)
     return Task(
         name,
         recipe.title,
@@ -270,22 +323,23 @@ def _world_task(shapes: str, textures: str, target: str, domain: str = "day"):
         kinds, looks = getattr(world, shapes), getattr(world, textures)
         return world.sample(n, seed, start, shapes=kinds, textures=looks, domain=domain)
 
-    @lru_cache(maxsize=2)
-    def fixed(n: int, seed: int) -> Split:
-        return make(n, seed)
-
-    def make(n: int, seed: int) -> Split:
+    def make(n: int, seed: int) -> Generator[None, None, Split]:
         from course_lib import world
 
         rows = _stratified_by_need(n, len(classes()), lambda k, at: label(sample(k, seed, at)))
-        scenes = sample(int(rows.max()) + 1, seed)[rows]
-        return Split(world.render(scenes), label(scenes))
+        scenes, parts = sample(int(rows.max()) + 1, seed)[rows], []
+        for first in range(0, n, PIECE):
+            parts.append(world.render(scenes[first : first + PIECE]))
+            yield
+        return Split(torch.cat(parts), label(scenes))
 
-    def draw(train: int, seed: int) -> Draw:
+    fixed = _kept(2)(make)
+
+    def draw(train: int, seed: int) -> Generator[None, None, Draw]:
         return Draw(
-            make(train, TRAIN_SEED + seed),
-            fixed(VALIDATION_SIZE, VALIDATION_SEED),
-            fixed(TEST_SIZE, TEST_SEED),
+            (yield from make(train, TRAIN_SEED + seed)),
+            (yield from fixed(VALIDATION_SIZE, VALIDATION_SEED)),
+            (yield from fixed(TEST_SIZE, TEST_SEED)),
             classes(),
         )
 
@@ -304,19 +358,21 @@ DIGITS, DIGITS_TRAIN = 10, 1_000
 
 
 def _digits_task(variant: str):
-    def draw(train: int, seed: int) -> Draw:
+    def draw(train: int, seed: int) -> Generator[None, None, Draw]:
         from course_lib.world import digits
 
         # The plain ones are always the same 1,000; composites never run out.
-        n = None if variant == "plain" else train + train // 4 + 64
+        n, need = (DIGITS_TRAIN, 0) if variant == "plain" else (PIECE, -(-train // DIGITS))
         pictures, labels = digits.pictures(variant, "train", n=n, seed=TRAIN_SEED + seed)
-        while n and int(torch.bincount(labels, minlength=DIGITS).min()) < -(-train // DIGITS):
-            n *= 2
-            pictures, labels = digits.pictures(variant, "train", n=n, seed=TRAIN_SEED + seed)
+        while int(torch.bincount(labels, minlength=DIGITS).min()) < need:
+            yield
+            more = digits.pictures(variant, "train", n=n, seed=TRAIN_SEED + seed, start=len(labels))
+            pictures, labels = torch.cat([pictures, more[0]]), torch.cat([labels, more[1]])
         order = torch.arange(len(labels))
         if variant == "plain":  # the seed decides their order
             order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         rows = order[stratified(labels[order], train, DIGITS)]
+        yield
         return Draw(
             Split(pictures[rows], labels[rows]), fixed("validation"), fixed("test"), classes()
         )
@@ -338,25 +394,26 @@ def _radiographs_task():
     def classes() -> tuple[str, ...]:
         return ("clear", "opacity")
 
-    @lru_cache(maxsize=2)
-    def fixed(n: int, seed: int) -> Split:
-        return make(n, seed)
-
-    def make(n: int, seed: int) -> Split:
+    def make(n: int, seed: int) -> Generator[None, None, Split]:
         from course_lib.world import phantoms
 
         # Other seeds are other patients, so no patient is in two splits.
-        pool = phantoms.radiographs(n + 64, seed=seed)
-        while int(torch.bincount(pool.labels, minlength=2).min()) < -(-n // 2):
-            pool = phantoms.radiographs(2 * len(pool.labels), seed=seed)
-        rows = stratified(pool.labels, n, 2)
-        return Split(pool.pictures[rows], pool.labels[rows])
+        parts, labels = [], torch.empty(0, dtype=torch.int64)
+        while int(torch.bincount(labels, minlength=2).min()) < -(-n // 2):
+            pool = phantoms.radiographs(PIECE, seed=seed, start=len(labels))
+            parts.append(pool.pictures)
+            labels = torch.cat([labels, pool.labels])
+            yield
+        rows = stratified(labels, n, 2)
+        return Split(torch.cat(parts)[rows], labels[rows])
 
-    def draw(train: int, seed: int) -> Draw:
+    fixed = _kept(2)(make)
+
+    def draw(train: int, seed: int) -> Generator[None, None, Draw]:
         return Draw(
-            make(train, TRAIN_SEED + seed),
-            fixed(VALIDATION_SIZE, VALIDATION_SEED),
-            fixed(TEST_SIZE, TEST_SEED),
+            (yield from make(train, TRAIN_SEED + seed)),
+            (yield from fixed(VALIDATION_SIZE, VALIDATION_SEED)),
+            (yield from fixed(TEST_SIZE, TEST_SEED)),
             classes(),
         )
 

@@ -144,3 +144,8 @@ def test_stratified_rows_are_balanced_nested_and_in_order(labels, n):
         assert took[label] == have[label] or took[label] >= took.max() - 1
     if n:
         assert set(stratified(labels, n - 1, 4).tolist()) < set(chosen.tolist())
+
+
+def test_a_task_prints_as_one_line_without_its_pixels():
+    shown = repr(load_task("digits", train=20))
+    assert shown.startswith("<Task digits: 10 classes; 20 train, ") and len(shown) < 120
