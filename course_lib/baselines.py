@@ -4,6 +4,8 @@ A classifier of raw pixels, and a backbone that knows nothing.
 """
 
 import time
+import warnings
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +13,12 @@ from torch import Tensor
 
 from course_lib import metrics
 from course_lib.backbones.backbone import Backbone
-from course_lib.tasks import Task
+from course_lib.tasks import Task, drain
 from course_lib.training import chunk_size, evaluating
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
+ITERATIONS, ROUND = 500, 20  # of the solver: at most, and at a time
+SPLITS = ("train", "validation", "test")
 PIXELS = 16  # side to which pictures are reduced for the pixel classifier
 
 
@@ -34,10 +38,13 @@ class Baseline:
 
 def pixel_logistic_regression(task: Task) -> Baseline:
     """Logistic regression on the pixels, reduced to 16x16 RGB and standardised."""
-    parts = {
-        name: _pixels(getattr(task, name).pictures) for name in ("train", "validation", "test")
-    }
-    return _logistic("pixel logistic regression", task, parts)
+    return drain(pixel_pieces(task))
+
+
+def pixel_pieces(task: Task) -> Generator[None, None, Baseline]:
+    """`pixel_logistic_regression` in small pieces, for a widget: a generator that returns it."""
+    parts = {name: _pixels(getattr(task, name).pictures) for name in SPLITS}
+    return (yield from _logistic("pixel logistic regression", task, parts))
 
 
 def random_frozen(model: Backbone, task: Task, seed: int = 0) -> Baseline:
@@ -46,13 +53,16 @@ def random_frozen(model: Backbone, task: Task, seed: int = 0) -> Baseline:
     Batch-norm statistics are those of the training pictures, so that the control is a fair one:
     with the statistics of an untrained net (mean 0, variance 1) the signal can vanish or explode.
     """
-    net = model.fresh(seed)
-    adapt_batch_norm(net, task.train.pictures)
-    parts = {
-        name: features(net, getattr(task, name).pictures)
-        for name in ("train", "validation", "test")
-    }
-    return _logistic("random frozen backbone", task, parts)
+    return drain(random_pieces(model, task, seed))
+
+
+def random_pieces(model: Backbone, task: Task, seed: int = 0) -> Generator[None, None, Baseline]:
+    """`random_frozen` in small pieces, for a widget: a generator that returns it."""
+    net, parts = model.fresh(seed), {}
+    yield from _adapting(net, task.train.pictures)
+    for name in SPLITS:
+        parts[name] = yield from _featuring(net, getattr(task, name).pictures)
+    return (yield from _logistic("random frozen backbone", task, parts))
 
 
 def linear_probe(model: Backbone, task: Task) -> Baseline:
@@ -60,20 +70,21 @@ def linear_probe(model: Backbone, task: Task) -> Baseline:
 
     The counterpart of `random_frozen`.
     """
-    parts = {
-        name: features(model, getattr(task, name).pictures)
-        for name in ("train", "validation", "test")
-    }
-    return _logistic("linear probe", task, parts)
+    parts = {name: features(model, getattr(task, name).pictures) for name in SPLITS}
+    return drain(_logistic("linear probe", task, parts))
 
 
 def features(model: Backbone, pictures: Tensor) -> Tensor:
     """float32 (n, feature_dim) on the CPU: what the head of `model` would read."""
-    with torch.inference_mode(), evaluating(model):
-        parts = [
-            model.features(model.prepare(chunk.to(model.device))).float().cpu()
-            for chunk in pictures.split(chunk_size(model))
-        ]
+    return drain(_featuring(model, pictures))
+
+
+def _featuring(model: Backbone, pictures: Tensor) -> Generator[None, None, Tensor]:
+    parts = []
+    for chunk in pictures.split(chunk_size(model)):
+        with torch.inference_mode(), evaluating(model):
+            parts.append(model.features(model.prepare(chunk.to(model.device))).float().cpu())
+        yield
     return torch.cat(parts)
 
 
@@ -85,16 +96,22 @@ def adapt_batch_norm(model: Backbone, pictures: Tensor) -> None:
     The mean over batches of 128 at WorldNet's size, weighted by batch, one pass. Weights do not
     change.
     """
+    drain(_adapting(model, pictures))
+
+
+def _adapting(model: Backbone, pictures: Tensor) -> Generator[None, None, None]:
     norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     before = [(norm, norm.momentum) for norm in norms]
-    batches = max(1, len(pictures) // chunk_size(model))
-    with torch.no_grad(), evaluating(model):
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch: a plain average over all batches
-            norm.train()
-        for chunk in pictures.tensor_split(batches):
+    batches = max(1, len(pictures) // (4 * chunk_size(model)))
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch: a plain average over all batches
+    for chunk in pictures.tensor_split(batches):
+        with torch.no_grad(), evaluating(model):
+            for norm in norms:
+                norm.train()
             model.features(model.prepare(chunk.to(model.device)))
+        yield
     for norm, momentum in before:
         norm.momentum = momentum
 
@@ -104,30 +121,39 @@ def _pixels(pictures: Tensor) -> Tensor:
     return small.flatten(1)
 
 
-def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Baseline:
+def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None, None, Baseline]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    begin = time.perf_counter()
+    begin, pauses = time.perf_counter(), 0.0
     scaler = StandardScaler().fit(parts["train"].numpy())
     inputs = {split: scaler.transform(x.numpy()) for split, x in parts.items()}
+    labels = task.train.labels.numpy()
 
     def score(classifier, split: str) -> float:
-        labels = getattr(task, split).labels
+        truth = getattr(task, split).labels
         scores = torch.from_numpy(classifier.decision_function(inputs[split])).double()
         if scores.ndim == 1:  # two classes: the score of the second against the first
             scores = torch.stack([torch.zeros_like(scores), scores], 1)
-        logits = torch.full((len(labels), len(task.classes)), -torch.inf, dtype=torch.float64)
+        logits = torch.full((len(truth), len(task.classes)), -torch.inf, dtype=torch.float64)
         logits[:, torch.from_numpy(classifier.classes_)] = scores
-        return metrics.score(task.metric, logits, labels)
+        return metrics.score(task.metric, logits, truth)
 
     best = None
     for penalty in PENALTIES:
-        classifier = LogisticRegression(C=penalty, max_iter=500)
-        classifier.fit(inputs["train"], task.train.labels.numpy())
+        classifier = LogisticRegression(C=penalty, max_iter=ROUND, warm_start=True)
+        for _ in range(ITERATIONS // ROUND):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # not converged yet: the next round goes on
+                classifier.fit(inputs["train"], labels)
+            paused = time.perf_counter()
+            yield
+            pauses += time.perf_counter() - paused
+            if classifier.n_iter_.max() < ROUND:
+                break
         validation = score(classifier, "validation")
         if best is None or validation > best[0]:
             best = (validation, penalty, classifier)
     validation, penalty, classifier = best
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - begin - pauses
     return Baseline(name, score(classifier, "test"), validation, penalty, seconds)

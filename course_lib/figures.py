@@ -15,12 +15,20 @@ def show(fig, alt: str) -> None:
 
     alt: one or two sentences that say what the figure shows, for a reader who cannot see it.
     Raises CourseError when alt is empty or not text.
+    """
+    from IPython.display import display
+
+    data, metadata = picture(fig, alt)
+    display({**data, "text/plain": " ".join(alt.split())}, metadata=metadata, raw=True)
+
+
+def picture(fig, alt: str) -> tuple[dict, dict]:
+    """A figure with its alt text as a MIME bundle (data, metadata); the figure is closed.
 
     The picture goes out in two forms. JupyterLab (4.6) drops the alt text of an image/png, but
     keeps that of an HTML picture, which it prefers; nbconvert and GitHub read the PNG and its
     metadata. Built notebooks keep only the PNG (tools/build_notebooks.py).
     """
-    from IPython.display import display
     from matplotlib import pyplot as plt
 
     if not isinstance(alt, str) or not alt.strip():
@@ -33,15 +41,8 @@ def show(fig, alt: str) -> None:
     fig.savefig(buffer, format="png", bbox_inches="tight")
     plt.close(fig)
     png = base64.b64encode(buffer.getvalue()).decode("ascii")
-    display(
-        {
-            "image/png": png,
-            "text/html": f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">',
-            "text/plain": alt,
-        },
-        metadata={"image/png": {"alt": alt}},
-        raw=True,
-    )
+    html_form = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">'
+    return {"image/png": png, "text/html": html_form}, {"image/png": {"alt": alt}}
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ LOOKS = {
     "layer-wise decay": Look("#000000", "-", "X"),
     "pixel logistic regression": Look("#777777", ":", "."),
     "random frozen backbone": Look("#AAAAAA", ":", "x"),
+    # Methods of domain adaptation (lesson 05).
+    "source only": Look("#D55E00", "--", "o"),
+    "AdaBN": Look("#56B4E9", ":", "v"),
+    "TENT": Look("#8C6BB1", "-.", "<"),
+    "CORAL": Look("#009E73", "-.", "^"),
+    "MMD": Look("#E69F00", ":", "P"),
+    "DANN": Look("#0072B2", "-", "s"),
+    "CDAN": Look("#4F8FBF", "--", "d"),
+    "self-training": Look("#CC79A7", "--", "D"),
+    "DANN + self-training": Look("#A0336F", "-", "*"),
+    "translation": Look("#8B6914", "--", "h"),
+    "continued pretraining": Look("#5F9E4A", ":", ">"),
+    "oracle": Look("#777777", "-", "X"),
 }
 
 
@@ -81,23 +95,25 @@ def look(name: str) -> dict:
     return vars(LOOKS[name])
 
 
-def label_ends(ax, lines: dict[str, float]) -> None:
+def label_ends(ax, lines: dict[str, float], colors: dict | None = None) -> None:
     """Write each name right of the axes at the height of its line's end, pushed apart if needed.
 
-    lines: name -> y of the last point.
+    lines: name -> y of the last point. colors: name -> colour, for lines that are no strategies.
+    Set scale and limits of the y axis first.
     """
-    low, high = ax.get_ylim()
-    gap, placed = 0.065 * (high - low), []
+    gap, placed = 0.065, []
+    to_axes = ax.transScale + ax.transLimits  # data -> share of the axes, whatever the scale
     for name, y in sorted(lines.items(), key=lambda item: item[1]):
-        at = max(y, placed[-1] + gap) if placed else y
+        share = to_axes.transform((ax.get_xlim()[1], y))[1]
+        at = max(share, placed[-1] + gap) if placed else share
         placed.append(at)
         ax.annotate(
             name,
             (1, at),
-            xycoords=ax.get_yaxis_transform(),
+            xycoords="axes fraction",
             xytext=(7, 0),
             textcoords="offset points",
-            color=LOOKS[name].color,
+            color=colors[name] if colors else LOOKS[name].color,
             va="center",
             fontsize=9.5,
             annotation_clip=False,

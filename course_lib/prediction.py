@@ -1,6 +1,8 @@
 """Predict first: a learner's guess beside what their own run measured."""
 
 import math
+from dataclasses import dataclass
+from itertools import pairwise
 
 from course_lib.errors import CourseError
 
@@ -50,3 +52,33 @@ def compare(guess: float | str | None, measured: float | str, what: str) -> Comp
         word = f"{abs(100 * off):.0f} points {'better' if off > 0 else 'worse'} than you thought."
     return Comparison(f"You predicted **{guess:.2f}** for the {what}; your run measured "
                       f"**{measured:.2f}**. {word}")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Ranges to choose from when a number is to be predicted.
+
+    edges: rising numbers between the ranges. unit: what follows them, such as "points".
+
+        GAP = Bands((10, 30), "points")
+        GAP.choices      # ("under 10 points", "10 to 30 points", "over 30 points")
+        GAP.of(12.5)     # "10 to 30 points"
+    """
+
+    edges: tuple[float, ...]
+    unit: str
+
+    def __post_init__(self):
+        if not self.edges or list(self.edges) != sorted(set(self.edges)):
+            raise CourseError(f"Bands needs rising edges, such as (10, 30); got {self.edges!r}.")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """One text for each range, from the lowest."""
+        middle = (f"{low:g} to {high:g} {self.unit}" for low, high in pairwise(self.edges))
+        first, last = self.edges[0], self.edges[-1]
+        return (f"under {first:g} {self.unit}", *middle, f"over {last:g} {self.unit}")
+
+    def of(self, value: float) -> str:
+        """The range that holds the value; an edge belongs to the range above it."""
+        return self.choices[sum(value >= edge for edge in self.edges)]

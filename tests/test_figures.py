@@ -47,3 +47,18 @@ def test_a_figure_without_alt_text_is_refused_and_not_shown(shown, alt):
         figures.show(plt.figure(), alt=alt)
     assert not shown
     plt.close("all")
+
+
+def test_names_at_the_ends_of_lines_keep_apart_on_a_logarithmic_axis_too():
+    fig, ax = plt.subplots()
+    ax.set_yscale("log")
+    ax.set_ylim(1e-4, 1)
+    names = {"low": 1e-3, "high": 1e-1, "near": 1.01e-3}
+    figures.label_ends(ax, names, colors=dict.fromkeys(names, "#123456"))
+    places = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert set(places) == set(names)
+    assert places["low"] == pytest.approx(0.25, abs=1e-3)
+    assert places["high"] == pytest.approx(0.75, abs=1e-3)
+    assert places["near"] == pytest.approx(places["low"] + 0.065, abs=1e-3)
+    assert {text.get_color() for text in ax.texts} == {"#123456"}
+    plt.close(fig)

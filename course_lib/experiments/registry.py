@@ -5,7 +5,14 @@ from importlib import import_module
 
 from course_lib.errors import CourseError
 
-MODULES = {"02": "three_strategies"}
+MODULES = {
+    "01": "feature_hierarchies",
+    "02": "three_strategies",
+    "03": "learning_rates",
+    "04": "forgetting",
+    "05": "domain_adaptation",
+    "06": "production",
+}
 
 
 def claims() -> dict:

@@ -101,6 +101,9 @@ class Result:
 def run_claim(tag: str, size: str | None = None, progress: bool = True, **changes) -> Result:
     """Measure the trials of a claim and judge them.
 
+    On the photos track a claim that photographs can show is measured on them, at a size of its own
+    (course_lib.tracks); the others are measured in the image world and say so.
+
     Args:
         tag: such as "C06".
         size: "live" (default), "quick" (the default when COURSE_QUICK=1) or "full".
@@ -112,33 +115,43 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
     """
     from tqdm import tqdm
 
+    from course_lib import tracks
     from course_lib.experiments.registry import claim
 
     one = claim(tag)
     size = size or ("quick" if os.environ.get("COURSE_QUICK") == "1" else "live")
     if size not in ("live", "quick", "full"):
         raise CourseError(f"No size {size!r}. Choose live, quick or full.")
-    settings = getattr(one, size)
+    track, small, note = tracks.for_claim(tag)
+    if note:
+        print(note)
+    settings = {**getattr(one, size), **small}
     unknown = set(changes) - set(settings)
     if unknown:
         raise CourseError(
             f"{tag} has no setting {', '.join(sorted(unknown))}. It has: {', '.join(settings)}."
         )
-    trials = one.trials({**settings, **changes})
     quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE=1 decides
-    bar = tqdm(trials, desc=tag, unit="trial", leave=False, **quiet)
-    rows = [{**trial, **one.measure(trial)} for trial in bar]
-    return Result(one, rows, one.judge(rows))
+    with tracks.using(track):
+        trials = one.trials({**settings, **changes})
+        bar = tqdm(trials, desc=tag, unit="trial", leave=False, **quiet)
+        rows = [{**trial, **one.measure(trial)} for trial in bar]
+        return Result(one, rows, one.judge(rows))
 
 
 def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
-    """The full-size run. Every row is stored at once, so a stopped run goes on where it was."""
+    """The full-size run, in the image world.
+
+    Every row is stored at once, so a stopped run goes on where it was.
+    """
+    from course_lib import tracks
     from course_lib.experiments.registry import claim
     from course_lib.model_card import machine
     from course_lib.pretraining import write_atomically
 
-    one = claim(tag)
-    trials = [_plain(trial) for trial in one.trials(one.full)]
+    one, world = claim(tag), tracks.TRACKS["world"]
+    with tracks.using(world):
+        trials = [_plain(trial) for trial in one.trials(one.full)]
     path = Path(folder) / f"{tag}.json"
     study = {"claim": tag, "made_with": machine(), "weights": _weights(), "rows": []}
     if path.exists():
@@ -152,7 +165,8 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     for number, trial in enumerate(trials, 1):
         if _key(trial) in done:
             continue
-        row = {"trial": trial, "measured": _plain(one.measure(trial))}
+        with tracks.using(world):
+            row = {"trial": trial, "measured": _plain(one.measure(trial))}
         study["rows"].append(row)
         done[_key(trial)] = row
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +178,10 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
 
 
 def stored_result(tag: str, folder: Path = RESULTS) -> Result:
-    """The stored full-size run of a claim. Raises CourseError when there is none."""
+    """The stored full-size run of a claim. Raises CourseError when there is none.
+
+    A run that was stopped half-way is shown, but stays undecided until its last trial is stored.
+    """
     from course_lib.experiments.registry import claim
 
     one = claim(tag)
@@ -173,7 +190,13 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
         raise CourseError(f"{tag} has no stored run. `course claims run {tag}` makes one.")
     study = _read(path)
     rows = [{**row["trial"], **row["measured"]} for row in study["rows"]]
-    return Result(one, rows, one.judge(rows), study["made_with"])
+    finding = one.judge(rows)
+    wanted = {_key(_plain(trial)) for trial in one.trials(one.full)}
+    missing = len(wanted - {_key(row["trial"]) for row in study["rows"]})
+    if missing:
+        done = f"{len(wanted) - missing} of {len(wanted)} trials are stored so far."
+        finding = Finding("undecided", f"{done} {finding.sentence}", finding.alt)
+    return Result(one, rows, finding, study["made_with"])
 
 
 def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:

@@ -1,135 +1,45 @@
-"""Lesson 02: scratch, feature extraction, fine-tuning, full fine-tuning (C06 to C08, C10, C35)."""
+"""Lesson 02: scratch, feature extraction, fine-tuning, full fine-tuning (C06 to C08, C10, C35).
 
-from dataclasses import replace
+C09 and C12 are in size_and_similarity.py; C11, C13 and C36 in unfreezing.py.
+"""
+
 from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
+from course_lib.experiments import size_and_similarity, trials, unfreezing
 from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
-
-SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
-FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
-PIXELS, RANDOM = "pixel logistic regression", "random frozen backbone"
-BASELINES = (PIXELS, RANDOM)
-LANES = (SCRATCH, HEAD_ONLY, FINE, FULL)
-_BY_NAME = {strategy.name: strategy for strategy in S.ALL}
-
-
-# ---------------------------------------------------------------- one trial, shared by the claims
-
-
-def transfer(trial: dict) -> dict:
-    """Train one strategy once, its rate chosen on validation, and measure it on the test pictures.
-
-    trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
-    rates (multiples of the strategy's own rate; every strategy gets as many).
-    """
-    keys = ("task", "train", "seed", "strategy", "epochs", "batch")
-    return dict(_transfer(*(trial[key] for key in keys), tuple(trial["rates"])))
-
-
-@lru_cache(maxsize=512)
-def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
-    from course_lib import load_task
-    from course_lib.baselines import pixel_logistic_regression, random_frozen
-    from course_lib.training import tune
-
-    target = load_task(task, train=train, seed=seed)
-    if strategy in BASELINES:
-        one = (
-            pixel_logistic_regression(target)
-            if strategy == PIXELS
-            else random_frozen(_backbone(), target, seed)
-        )
-        return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
-    base = _BY_NAME[strategy]
-    tuning = tune(
-        _backbone(),
-        target,
-        base,
-        rates=[base.lr * rate for rate in rates],
-        epochs=list(epochs) if isinstance(epochs, (list, tuple)) else epochs,
-        batch_size=batch,
-        seed=seed,
-        progress=False,
-    )
-    run = tuning.run
-    return {
-        "test": run.test,
-        "validation": run.validation,
-        "train_accuracy": run.history[-1].accuracy,
-        "loss": run.history[-1].loss,
-        "lr": run.strategy.lr,
-        "chosen_epochs": len(run.history),
-        "seconds": run.seconds,
-        "tuning_seconds": tuning.seconds,
-        "trainable_parameters": run.trainable_parameters,
-    }
-
-
-@lru_cache(maxsize=1)
-def _backbone():
-    from course_lib import load_backbone
-
-    return load_backbone()
-
-
-def _grid(size: dict, trains, names) -> list[dict]:
-    return [
-        {
-            "task": size["task"],
-            "train": train,
-            "seed": seed,
-            "strategy": name,
-            "epochs": _epochs(size, train),
-            "batch": size["batch"],
-            "rates": () if name in BASELINES else size["rates"],
-        }
-        for train in trains
-        for name in names
-        for seed in size["seeds"]
-    ]
-
-
-def _epochs(size: dict, train: int):
-    """Passes over the data: as given, or as many as `pictures` seen in all come to."""
-    if "pictures" not in size:
-        return (
-            tuple(size["epochs"]) if isinstance(size["epochs"], (list, tuple)) else size["epochs"]
-        )
-    return int(np.clip(round(size["pictures"] / train), 5, 40))
-
-
-def _scores(rows: list[Row], key: str = "test", **wanted) -> np.ndarray:
-    """One value per seed, in the order of the seeds."""
-    chosen = sorted(select(rows, **wanted), key=lambda row: row["seed"])
-    return np.array([row[key] for row in chosen])
-
-
-def _axes(rows: list[Row], width: float = 7.2, height: float = 3.9):
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(figsize=(width, height))
-
-
-def _metric(rows: list[Row]) -> str:
-    return "test AUC" if rows[0]["task"] == "radiographs" else "test accuracy"
-
+from course_lib.experiments.trials import (
+    BASELINES,
+    FINE,
+    FULL,
+    HEAD_ONLY,
+    LANES,
+    SCRATCH,
+    STRATEGIES,
+    axes,
+    baseline_lines,
+    draw_bars,
+    draw_sizes,
+    grid,
+    in_order,
+    scores,
+    transfer,
+)
 
 # ---------------------------------------------------------------- C06: frozen against scratch
 
 
 def c06_trials(size: dict) -> list[dict]:
-    return _grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, *BASELINES))
+    return grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, *BASELINES))
 
 
 def c06_judge(rows: list[Row]) -> Finding:
-    scratch, head = (_scores(rows, strategy=name) for name in (SCRATCH, HEAD_ONLY))
+    scratch, head = (scores(rows, strategy=name) for name in (SCRATCH, HEAD_ONLY))
     gap = head - scratch
     low, high = interval(gap)
-    pixels, random = (mean(_scores(rows, strategy=name)) for name in BASELINES)
+    pixels, random = (mean(scores(rows, strategy=name)) for name in BASELINES)
     sentence = (
         f"With {rows[0]['train']} labels, a new head on the frozen backbone reached "
         f"{with_spread(head)} and a net trained from scratch {with_spread(scratch)}: "
@@ -139,67 +49,40 @@ def c06_judge(rows: list[Row]) -> Finding:
     )
     alt = (
         "Dots for each draw and a bar for the mean: "
-        + ", ".join(f"{n} {mean(_scores(rows, strategy=n)):.2f}" for n in _order(rows))
+        + ", ".join(f"{n} {mean(scores(rows, strategy=n)):.2f}" for n in in_order(rows))
         + "."
     )
     return Finding(above(gap, 0.2), sentence, alt)
-
-
-def _order(rows: list[Row]) -> list[str]:
-    seen = dict.fromkeys(row["strategy"] for row in rows)
-    return [name for name in seen if name not in BASELINES] + [b for b in BASELINES if b in seen]
-
-
-def draw_bars(rows: list[Row], key: str = "test", title: str | None = None):
-    """One bar per strategy for the mean, a dot for every seed."""
-    from course_lib.figures import LOOKS
-
-    names = _order(rows)[::-1]
-    fig, ax = _axes(rows, height=0.55 * len(names) + 1.3)
-    for place, name in enumerate(names):
-        values = _scores(rows, key, strategy=name)
-        color = LOOKS[name].color
-        ax.barh(place, values.mean(), color=color, alpha=0.28, height=0.62)
-        ax.plot(values, np.full(len(values), place), LOOKS[name].marker, color=color, ms=6)
-        ax.text(
-            values.mean() + 0.012, place + 0.37, f"{values.mean():.2f}", color=color, fontsize=9
-        )
-    ax.set_yticks(range(len(names)), names)
-    ax.set_xlim(0, 1.02)
-    ax.set_xlabel(_metric(rows))
-    ax.grid(axis="y", visible=False)
-    ax.set_title(title or f"{rows[0]['train']} labels, {len(values)} draws of them")
-    return fig
 
 
 # ---------------------------------------------------------------- C35: scratch memorises
 
 
 def c35_trials(size: dict) -> list[dict]:
-    return _grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, FULL, *BASELINES))
+    return grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, FULL, *BASELINES))
 
 
 def c35_judge(rows: list[Row]) -> Finding:
     gaps = {
-        name: _scores(rows, "train_accuracy", strategy=name) - _scores(rows, strategy=name)
+        name: scores(rows, "train_accuracy", strategy=name) - scores(rows, strategy=name)
         for name in (SCRATCH, HEAD_ONLY, FULL)
     }
-    fitted = mean(_scores(rows, "train_accuracy", strategy=SCRATCH))
+    fitted = mean(scores(rows, "train_accuracy", strategy=SCRATCH))
     verdict = together(
         [above(gaps[SCRATCH] - gaps[name], 0.1) for name in (HEAD_ONLY, FULL)]
-        + [above(_scores(rows, "train_accuracy", strategy=SCRATCH), 0.8)]
+        + [above(scores(rows, "train_accuracy", strategy=SCRATCH), 0.8)]
     )
     sentence = (
         f"In its last pass the net from scratch was right on {fitted:.0%} of the pictures it "
-        f"trained on and on {mean(_scores(rows, strategy=SCRATCH)):.0%} of new ones, a gap of "
+        f"trained on and on {mean(scores(rows, strategy=SCRATCH)):.0%} of new ones, a gap of "
         f"{points(mean(gaps[SCRATCH]))}. The gap was {points(mean(gaps[HEAD_ONLY]))} for the "
         f"new head alone and {points(mean(gaps[FULL]))} when every weight was fine-tuned from "
         "the pretrained start: the start, not the number of weights, is what keeps it from "
         "memorising."
     )
     alt = "Accuracy on training and on test pictures: " + "; ".join(
-        f"{name} {mean(_scores(rows, 'train_accuracy', strategy=name)):.2f} and "
-        f"{mean(_scores(rows, strategy=name)):.2f}"
+        f"{name} {mean(scores(rows, 'train_accuracy', strategy=name)):.2f} and "
+        f"{mean(scores(rows, strategy=name)):.2f}"
         for name in gaps
     )
     return Finding(verdict, sentence, alt + ".")
@@ -209,17 +92,17 @@ def c35_draw(rows: list[Row]):
     from course_lib.figures import LOOKS
 
     names = [SCRATCH, HEAD_ONLY, FULL][::-1]
-    fig, ax = _axes(rows, height=2.9)
+    fig, ax = axes(rows, height=2.9)
     for place, name in enumerate(names):
         color = LOOKS[name].color
-        train, test = (_scores(rows, k, strategy=name) for k in ("train_accuracy", "test"))
+        train, test = (scores(rows, k, strategy=name) for k in ("train_accuracy", "test"))
         ax.plot([test.mean(), train.mean()], [place, place], color=color, lw=5, alpha=0.25)
         ax.plot(train, np.full(len(train), place), "o", mfc="white", color=color, ms=8)
         ax.plot(test, np.full(len(test), place), LOOKS[name].marker, color=color, ms=7)
         middle = (train.mean() + test.mean()) / 2
         gap = 100 * (train.mean() - test.mean())
         ax.text(middle, place + 0.17, f"gap {gap:.0f}", ha="center", color=color, fontsize=9.5)
-    _baseline_lines(ax, rows, vertical=True)
+    baseline_lines(ax, rows, vertical=True)
     ax.set_yticks(range(3), names)
     ax.set_ylim(-0.5, 2.6)
     ax.set_xlim(0, 1.03)
@@ -227,38 +110,6 @@ def c35_draw(rows: list[Row]):
     ax.set_xlabel("accuracy: hollow circles on training pictures, filled marks on test pictures")
     ax.set_title(f"Learnt or memorised? {rows[0]['train']} labels")
     return fig
-
-
-def _baseline_lines(ax, rows: list[Row], vertical: bool = False) -> None:
-    """The test scores of the baselines as thin lines across the axes."""
-    from course_lib.figures import LOOKS
-
-    for place, name in enumerate(BASELINES):
-        value, color = mean(_scores(rows, strategy=name)), LOOKS[name].color
-        line = ax.axvline if vertical else ax.axhline
-        line(value, color=color, ls=":" if name == PIXELS else "--", lw=1.2)
-        if not vertical:
-            side = "left" if name == PIXELS else "right"
-            ax.annotate(
-                name,
-                (0.01 if side == "left" else 0.99, value),
-                xycoords=ax.get_yaxis_transform(),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha=side,
-                color=color,
-                fontsize=8.5,
-            )
-        else:
-            ax.annotate(
-                name,
-                (value, 0.02 + 0.1 * place),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(4, 0),
-                textcoords="offset points",
-                color=color,
-                fontsize=8.5,
-            )
 
 
 # ---------------------------------------------------------------- C07: the race
@@ -292,11 +143,18 @@ def _race(task, train, seed, strategy, epochs, batch) -> dict:
 
     target = load_task(task, train=train, seed=seed)
     run = fit(
-        _backbone(), target, _BY_NAME[strategy], epochs, batch_size=batch, seed=seed, progress=False
+        trials.backbone(),
+        target,
+        STRATEGIES[strategy],
+        epochs,
+        batch_size=batch,
+        seed=seed,
+        progress=False,
     )
     return {
         "test": run.test,
         "validation": [epoch.validation for epoch in run.history],
+        "final": run.history[-1].validation,
         "clock": list(np.cumsum([epoch.seconds for epoch in run.history])),
         "seconds": run.seconds,
         "trainable_parameters": run.trainable_parameters,
@@ -343,22 +201,22 @@ def c07_judge(rows: list[Row]) -> Finding:
 def c07_draw(rows: list[Row]):
     from course_lib.figures import label_ends, look
 
-    fig, ax = _axes(rows)
+    fig, ax = axes(rows)
     ends = {}
     for name in LANES:
         lanes = select(rows, strategy=name)
         clock = np.mean([lane["clock"] for lane in lanes], 0)
-        scores = np.array([lane["validation"] for lane in lanes])
-        low, high = scores.min(0), scores.max(0)
+        curves = np.array([lane["validation"] for lane in lanes])
+        low, high = curves.min(0), curves.max(0)
         ax.fill_between(clock, low, high, color=look(name)["color"], alpha=0.15, lw=0)
-        ax.plot(clock, scores.mean(0), **look(name))
-        ends[name] = scores.mean(0)[-1]
+        ax.plot(clock, curves.mean(0), **look(name))
+        ends[name] = curves.mean(0)[-1]
     ax.set_ylim(0, 1.02)
     ax.set_xlim(left=0)
     ax.set_xlabel("seconds of training on this machine (mean of the seeds)")
     ax.set_ylabel("validation accuracy")
     ax.set_title(f"The race: {rows[0]['train']} labels, {rows[0]['epochs']} epochs each")
-    _baseline_lines(ax, rows)
+    baseline_lines(ax, rows)
     label_ends(ax, ends)
     return fig
 
@@ -368,7 +226,7 @@ def c07_draw(rows: list[Row]):
 
 def c08_trials(size: dict) -> list[dict]:
     most = max(size["trains"])
-    return _grid(size, size["trains"], size["strategies"]) + _grid(size, [most], BASELINES)
+    return grid(size, size["trains"], size["strategies"]) + grid(size, [most], BASELINES)
 
 
 def c08_judge(rows: list[Row]) -> Finding:
@@ -376,13 +234,13 @@ def c08_judge(rows: list[Row]) -> Finding:
     few, many = sizes[0], sizes[-1]
 
     def gap(train: int) -> np.ndarray:
-        return _scores(rows, strategy=HEAD_ONLY, train=train) - _scores(
+        return scores(rows, strategy=HEAD_ONLY, train=train) - scores(
             rows, strategy=SCRATCH, train=train
         )
 
     falls = {
-        name: _scores(rows, strategy=name, train=many) - _scores(rows, strategy=name, train=few)
-        for name in _order(rows)
+        name: scores(rows, strategy=name, train=many) - scores(rows, strategy=name, train=few)
+        for name in in_order(rows)
         if name not in BASELINES
     }
     gaps = {train: mean(gap(train)) for train in sizes}
@@ -400,7 +258,7 @@ def c08_judge(rows: list[Row]) -> Finding:
     )
     alt = "Test accuracy against number of labels on a logarithmic axis. " + "; ".join(
         f"{name}: "
-        + ", ".join(f"{mean(_scores(rows, strategy=name, train=t)):.2f} at {t}" for t in sizes)
+        + ", ".join(f"{mean(scores(rows, strategy=name, train=t)):.2f} at {t}" for t in sizes)
         for name in falls
     )
     return Finding(verdict, sentence, alt + ".")
@@ -408,8 +266,8 @@ def c08_judge(rows: list[Row]) -> Finding:
 
 def _catch_up(rows: list[Row], sizes: list[int]) -> str:
     for train in sizes:
-        scratch = mean(_scores(rows, strategy=SCRATCH, train=train))
-        if scratch >= mean(_scores(rows, strategy=HEAD_ONLY, train=train)):
+        scratch = mean(scores(rows, strategy=SCRATCH, train=train))
+        if scratch >= mean(scores(rows, strategy=HEAD_ONLY, train=train)):
             return f"Scratch caught up with the frozen net at {train} labels."
     return f"Scratch did not catch up within {sizes[-1]} labels."
 
@@ -419,7 +277,7 @@ def _floor(rows: list[Row], few: int) -> str:
     from course_lib.tasks import available_tasks
 
     classes = next(task.classes for task in available_tasks() if task.name == rows[0]["task"])
-    left = mean(_scores(rows, strategy=SCRATCH, train=few)) - 1 / classes
+    left = mean(scores(rows, strategy=SCRATCH, train=few)) - 1 / classes
     if left > 0.1:
         return ""
     return (
@@ -427,31 +285,6 @@ def _floor(rows: list[Row], few: int) -> str:
         "little left to lose: where scratch hardly works at all, its curve is flat, and the claim "
         "speaks of a range that starts further to the right."
     )
-
-
-def c08_draw(rows: list[Row]):
-    from course_lib.figures import label_ends, look
-
-    sizes = sorted({row["train"] for row in rows})
-    fig, ax = _axes(rows)
-    ends = {}
-    for name in _order([row for row in rows if row["strategy"] not in BASELINES]):
-        values = np.array([_scores(rows, strategy=name, train=train) for train in sizes])
-        ax.fill_between(
-            sizes, values.min(1), values.max(1), color=look(name)["color"], alpha=0.15, lw=0
-        )
-        ax.plot(sizes, values.mean(1), **look(name))
-        ends[name] = values.mean(1)[-1]
-    ax.set_xscale("log")
-    ax.set_xticks(sizes, [str(train) for train in sizes])
-    ax.minorticks_off()
-    ax.set_ylim(0, 1.02)
-    ax.set_xlabel("labelled pictures in all (band: lowest to highest draw)")
-    ax.set_ylabel(_metric(rows))
-    ax.set_title("Less and less data")
-    _baseline_lines(ax, rows)
-    label_ends(ax, ends)
-    return fig
 
 
 # ---------------------------------------------------------------- C10: what each strategy costs
@@ -480,9 +313,9 @@ def cost(trial: dict) -> dict:
     from course_lib import fit, load_task
 
     target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    strategy = replace(_BY_NAME[trial["strategy"]])
+    strategy = STRATEGIES[trial["strategy"]]
     run = fit(
-        _backbone(),
+        trials.backbone(),
         target,
         strategy,
         trial["epochs"],
@@ -534,7 +367,7 @@ def step_bytes(run, batch: int) -> int:
 
 def c10_judge(rows: list[Row]) -> Finding:
     def values(name: str, cache: bool, key: str = "epoch") -> np.ndarray:
-        return _scores(rows, key, strategy=name, cache=cache)
+        return scores(rows, key, strategy=name, cache=cache)
 
     plain = values(FULL, False) / values(HEAD_ONLY, False)
     cached = values(FULL, False) / values(HEAD_ONLY, True)
@@ -635,7 +468,7 @@ CLAIMS = (
         judge=c07_judge,
         draw=c07_draw,
         live={"task": "new-shapes", "train": 100, "seeds": (0, 1, 2), "batch": 16, "epochs": 6},
-        quick={"task": "new-shapes", "train": 60, "seeds": (0, 1), "batch": 16, "epochs": 4},
+        quick={"task": "new-shapes", "train": 48, "seeds": (0,), "batch": 16, "epochs": 3},
         full={
             "task": "new-shapes",
             "train": 500,
@@ -653,7 +486,7 @@ CLAIMS = (
         trials=c08_trials,
         measure=transfer,
         judge=c08_judge,
-        draw=c08_draw,
+        draw=lambda rows: draw_sizes(rows, "Less and less data"),
         live={
             **_LIVE,
             "seeds": (0, 1, 2),
@@ -662,7 +495,13 @@ CLAIMS = (
             "trains": (24, 60, 150),
             "pictures": 400,
         },
-        quick={**_QUICK, "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 96), "pictures": 200},
+        quick={
+            **_QUICK,
+            "seeds": (0,),
+            "strategies": (SCRATCH, HEAD_ONLY),
+            "trains": (24, 72),
+            "pictures": 150,
+        },
         full={
             **_STUDY,
             "strategies": (SCRATCH, HEAD_ONLY, FULL),
@@ -705,4 +544,6 @@ CLAIMS = (
         quick={**_QUICK, "train": 48, "epochs": 6},
         full={**_STUDY, "train": 100, "epochs": (15, 40)},
     ),
+    *size_and_similarity.CLAIMS,
+    *unfreezing.CLAIMS,
 )

@@ -112,6 +112,8 @@ class SelfCheck(anywidget.AnyWidget):
         except (OSError, KeyError, TypeError) as problem:
             self.error = f"Your answer could not be stored in {self._progress.path}: {problem}"
 
+    _ipython_display_ = None  # ipywidgets 7 would show itself, without the HTML
+
     def _repr_mimebundle_(self, **options: Any):
         """The widget, and beside it the questions as HTML for pages that run no widgets."""
         bundle = super()._repr_mimebundle_(**options)

@@ -19,7 +19,7 @@ def test_json_holds_statement_rule_and_verdict(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(study.stored_results, "__defaults__", (tmp_path,))
     assert main(["claims", "--json"]) == 0
     records = json.loads(capsys.readouterr().out)
-    assert records[0]["claim"] == "C06" and records[0]["verdict"] is None and records[0]["rule"]
+    assert records[0]["claim"] == "C01" and records[0]["verdict"] is None and records[0]["rule"]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_json_holds_statement_rule_and_verdict(capsys, monkeypatch, tmp_path):
     [
         (["claims", "run"], 2, "course claims run C06"),
         (["claims", "list", "C06"], 2, "course claims run C06"),
-        (["claims", "run", "C6"], 1, "Did you mean C06"),
+        (["claims", "run", "c06x"], 1, "Did you mean C06"),
         (["claims", "run", "C06", "C99"], 1, "No claim 'C99'"),
     ],
 )

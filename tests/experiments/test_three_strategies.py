@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from course_lib import load_backbone, load_task
+from course_lib import load_backbone, load_task, tasks
 from course_lib import strategies as S
 from course_lib.experiments import three_strategies as lesson
+from course_lib.experiments import trials, unfreezing
 from course_lib.experiments.registry import claim
 from course_lib.training import prepare_run
+from tests.fakes import small_backbone
 
 NAMES = (lesson.SCRATCH, lesson.HEAD_ONLY, lesson.FULL, *lesson.BASELINES)
 
@@ -96,24 +98,39 @@ def test_full_fine_tuning_holds_more_memory_than_the_head():
 
 
 def test_the_number_of_passes_keeps_the_pictures_seen_about_equal():
-    assert lesson._epochs({"pictures": 1200}, 24) == 40
-    assert lesson._epochs({"pictures": 1200}, 100) == 12
-    assert lesson._epochs({"pictures": 1200}, 10_000) == 5
-    assert lesson._epochs({"epochs": (15, 40)}, 100) == (15, 40)
+    assert trials.passes({"pictures": 1200}, 24) == 40
+    assert trials.passes({"pictures": 1200}, 100) == 12
+    assert trials.passes({"pictures": 1200}, 10_000) == 5
+    assert trials.passes({"epochs": (15, 40)}, 100) == (15, 40)
 
 
-@pytest.mark.parametrize("tag", ["C06", "C07", "C08", "C10", "C35"])
-def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch):
+TINY = {"train": 12, "target": 12, "epochs": 2, "pictures": 24, "trains": (12, 24), "seeds": (0, 1)}
+
+
+@pytest.fixture
+def tiny_world(monkeypatch):
+    """A small net and few pictures; nothing measured with them is kept."""
+    kept = (trials._transfer, lesson._race, unfreezing._expert, tasks._built_in)
+    monkeypatch.setattr(trials, "backbone", small_backbone)
+    monkeypatch.setattr(tasks, "VALIDATION_SIZE", 16)
+    monkeypatch.setattr(tasks, "TEST_SIZE", 24)
+    for one in kept:
+        one.cache_clear()
+    yield
+    for one in kept:
+        one.cache_clear()
+
+
+@pytest.mark.parametrize("tag", [one.tag for one in lesson.CLAIMS])
+def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, tiny_world):
     from matplotlib import pyplot as plt
 
     from course_lib.figures import style
 
-    monkeypatch.setattr(lesson, "_backbone", lambda: load_backbone(pretrained=False))
     one = claim(tag)
-    tiny = {**one.quick, "seeds": (0, 1)}
-    tiny |= {k: v for k, v in {"train": 12, "epochs": 2, "pictures": 48}.items() if k in tiny}
-    if "trains" in tiny:
-        tiny["trains"] = (12, 24)
+    tiny = {**one.quick, **{key: value for key, value in TINY.items() if key in one.quick}}
+    if "cells" in tiny:
+        tiny["cells"] = ((12, 2, (1.0,), (0, 1)), (24, 1, (1.0,), (0, 1)))
     rows = [{**trial, **one.measure(trial)} for trial in one.trials(tiny)]
     finding = one.judge(rows)
     assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
