@@ -8,7 +8,7 @@ from PIL import Image
 
 from course_lib import load_backbone, world
 from course_lib.figures import style
-from course_lib.see import filter_figure
+from course_lib.see import filter_figure, picture_grid, visualise
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 
@@ -63,11 +63,26 @@ def filters():
         return filter_figure(pair)
 
 
+DREAMS = (("stem", 0), ("layer1", 9), ("layer2", 8), ("layer4", 18))
+
+
+def dreams():
+    """Four pictures, each optimised for one channel, from the first stage to the last."""
+    model = load_backbone()
+    found = [
+        (visualise(model, stage, [channel], steps=192) * 255).byte() for stage, channel in DREAMS
+    ]
+    large = torch.cat(found).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    with style():
+        return picture_grid(large, [f"{stage}, channel {channel}" for stage, channel in DREAMS])
+
+
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, image in (("world", contact_sheet()), ("domains", domains())):
         small = image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
         small.save(OUT / f"{name}.png", optimize=True)
+    dreams().savefig(OUT / "dreams.png", dpi=150, bbox_inches="tight")
     filters().savefig(OUT / "filters.png", dpi=110, bbox_inches="tight")
 
 

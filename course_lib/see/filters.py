@@ -33,6 +33,17 @@ def orientation_selectivity(filters: Tensor) -> Tensor:
     return vector.abs() / energy.sum((1, 2)).clamp(min=1e-12)
 
 
+def smoothness(filters: Tensor) -> Tensor:
+    """Share of each filter's energy in coarse structure: (filters,), 0 fine noise, 1 a flat colour.
+
+    Coarse is what changes more slowly than once in six pixels, in any colour.
+    """
+    energy = torch.fft.fft2(filters, s=(32, 32)).abs() ** 2
+    frequency = torch.fft.fftfreq(32)
+    coarse = torch.sqrt(frequency[:, None] ** 2 + frequency**2) < 1 / 6
+    return (energy * coarse).sum((1, 2, 3)) / energy.sum((1, 2, 3)).clamp(min=1e-12)
+
+
 def filter_figure(pairs: dict[str, nn.Module], columns: int = 8):
     """First-layer filters of several nets side by side, each net on its own symmetric scale.
 

@@ -25,6 +25,8 @@ TOKEN = "browser-test"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--use-angle=swiftshader",  # WebGL without a GPU, for the 3D views
+    "--enable-unsafe-swiftshader",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
