@@ -60,6 +60,7 @@ class Strategy:
         then.
     from_scratch: start from random weights.
     weight_decay: decoupled weight decay of everything that learns.
+    warmup: share of the run, from its start, in which every rate rises to its peak; 0: none.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Strategy:
     batch_norm: str = "eval"
     from_scratch: bool = False
     weight_decay: float = 1e-2
+    warmup: float = 0.1
 
     def __post_init__(self):
         _require(bool(self.name) and isinstance(self.name, str), "name", self.name, "some text")
@@ -102,6 +104,12 @@ class Strategy:
             "weight_decay",
             self.weight_decay,
             "a number, 0 or more",
+        )
+        _require(
+            _is_number(self.warmup) and 0 <= self.warmup < 1,
+            "warmup",
+            self.warmup,
+            "a share of the run, 0 or more and below 1",
         )
         if self.from_scratch and self.learn != "all":
             raise CourseError(
@@ -197,7 +205,7 @@ def rates(strategy: Strategy, stages: Sequence[str], epoch: float, epochs: int) 
 
     A stage that is still locked has rate 0.
     """
-    share = shape(epoch / epochs)
+    share = shape(epoch / epochs, strategy.warmup)
     unlock = {**unlock_epochs(strategy, stages), HEAD: 0}
     return {
         name: peak * share if epoch >= unlock[name] else 0.0
@@ -235,3 +243,12 @@ def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
         size = sum(p.numel() for p in part.parameters())
         rows.append(Row(name, size, peaks[name] if learning else 0.0, state))
     return rows
+
+
+def print_table(backbone, strategy: Strategy, epoch: int = 0) -> None:
+    """Print `table`: stage, parameters, peak rate and state in an epoch, one line each."""
+    print(f"{strategy.name}, epoch {epoch + 1}")
+    print(f"{'stage':10} {'parameters':>11} {'rate':>9}  state")
+    for row in table(backbone, strategy, epoch):
+        rate = f"{row.rate:9.2g}" if row.rate else f"{'-':>9}"
+        print(f"{row.stage:10} {row.parameters:11,} {rate}  {row.state}")

@@ -9,7 +9,7 @@
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -79,7 +79,8 @@ class Tick:
 class Epoch:
     """What an epoch came to.
 
-    epoch: 1 for the first. loss, accuracy: mean over its training steps, as they were taken.
+    epoch: 1 for the first. loss, accuracy: mean over its training steps, as they were taken; the
+    loss holds the mitigation's term, where there is one.
     validation: the task's metric after it; None where it was not measured. seconds: training alone,
     frozen stages included, evaluation not. rates: learning rate of each group at its last step.
     """
@@ -102,7 +103,13 @@ class Run:
     """
 
     def __init__(
-        self, model: Backbone, task: Task, strategy: Strategy, settings: Settings, source: Backbone
+        self,
+        model: Backbone,
+        task: Task,
+        strategy: Strategy,
+        settings: Settings,
+        source: Backbone,
+        mitigation=None,
     ):
         self.model, self.task, self.strategy, self.settings = model, task, strategy, settings
         self.source_head, self.source_classes = source.copy().head, source.source_classes
@@ -117,6 +124,7 @@ class Run:
         self._cache_start = 0  # the stage that takes what is cached
         self._scores: dict[str, tuple[int, float]] = {}  # split -> (step, score)
         self._best: tuple[float, dict] | None = None
+        self._extra_loss = mitigation.begin(self) if mitigation else None
         self._ticks = self._loop()
 
     def ticks(self) -> Iterator[Tick]:
@@ -140,8 +148,11 @@ class Run:
                     rates = self._set_rates()
                     with precision(model.device):
                         x = frozen_part(model, inputs[batch], start, cached)
-                        logits = model.head(model.run_stages(x, start)).float()
-                    loss = F.cross_entropy(logits, labels[batch])
+                        features = model.run_stages(x, start)
+                        logits = model.head(features).float()
+                        loss = F.cross_entropy(logits, labels[batch])
+                        if self._extra_loss:
+                            loss = loss + self._extra_loss(x, features, start)
                     self._check_loss(loss, rates)
                     self.optimizer.zero_grad()
                     loss.backward()
@@ -280,21 +291,20 @@ class Run:
         """Accuracy on the source task of this run's backbone under its old head: what was not
         forgotten.
 
-        task: the source task; default "source", which belongs to WorldNet.
+        task: the source task; default: WorldNet's own, and Imagenette for torchvision's nets.
         """
         if not self.source_classes:
             raise CourseError(
                 "This backbone had random weights before the run, so it has no source task to "
                 "forget."
             )
-        if task is None and self.model.name != "worldnet":
-            raise CourseError(
-                f"The source task of {self.model.name} is not built in; pass it: "
-                "source_accuracy(task)."
-            )
         old = self.model.copy()
         old.replace_head(self.source_head.to(self.model.device), self.source_classes)
-        return evaluate(old, task or load_task("source"))
+        if task is None:
+            # Torchvision's nets name ImageNet's classes, ten of which Imagenette has.
+            world = self.model.name == "worldnet"
+            task = load_task("source") if world else load_task("imagenette", train=10)
+        return evaluate(old, task)
 
     def __repr__(self) -> str:
         done = f"{len(self.history)} of {self.settings.epochs} epochs"
@@ -318,6 +328,7 @@ def prepare_run(
     validate_every: int = 1,
     keep_best: bool = False,
     test: bool = True,
+    mitigation=None,
     device: str | torch.device | None = None,
 ) -> Run:
     """A run that has not started: `for tick in run.ticks(): ...` advances it.
@@ -354,7 +365,7 @@ def prepare_run(
         # On a CPU this layout quickens large batches forward, not small steps of late stages.
         if device.type == "cuda" or name not in learning:
             stage.to(memory_format=torch.channels_last)
-    return Run(learner, task, strategy, settings, model)
+    return Run(learner, task, strategy, settings, model, mitigation)
 
 
 def fit(
@@ -364,6 +375,7 @@ def fit(
     epochs: int = 10,
     *,
     progress: bool = True,
+    on_tick: Callable[["Run", Tick], None] | None = None,
     **settings,
 ) -> Run:
     """Train a copy of `model` with a new head on `task`. The model itself is not changed.
@@ -379,6 +391,9 @@ def fit(
     validate_every: epochs between two measurements on the validation pictures; 0: none.
     keep_best: end with the weights of the best validation score instead of the last ones.
     test: measure the test pictures at the end. Without it `run.test` does so when first asked.
+    mitigation: what holds forgetting back by a further term of the loss, such as
+        `course_lib.forgetting.L2SP(0.1)`.
+    on_tick: called with the run and each tick, on nobody's clock, such as a `forgetting.Meter`.
     device: default: a GPU when there is one. There it trains in bf16.
     progress: show a bar when it takes longer than a second.
 
@@ -396,6 +411,8 @@ def fit(
     try:
         for tick in run.ticks():
             bar.update(tick.kind == "train")
+            if on_tick:
+                on_tick(run, tick)
     except KeyboardInterrupt:
         bar.write(f"Stopped after {run.step} of {total} steps.")
     finally:
@@ -580,9 +597,12 @@ def precision(device: torch.device):
 
 
 def chunk_size(model: Backbone) -> int:
-    """Pictures to push through at once without gradients: about 50 ms for WorldNet on two cores."""
+    """Pictures to push through at once without gradients: about 30 ms for WorldNet on two cores.
+
+    Larger chunks are not faster on a CPU, and a widget would be slow to answer.
+    """
     per_picture = (model.architecture.size / 64) ** 2
-    return max(8, int((2048 if model.device.type == "cuda" else 128) / per_picture))
+    return max(8, int((2048 if model.device.type == "cuda" else 32) / per_picture))
 
 
 @contextmanager

@@ -117,3 +117,24 @@ def test_stages_that_a_net_does_not_have_are_refused():
 def test_a_strategy_cannot_be_changed_in_place():
     with pytest.raises(FrozenInstanceError):
         S.SCRATCH.lr = 1
+
+
+def test_without_warm_up_the_first_step_has_nearly_the_peak_rate():
+    strategy = replace(S.FULL_FINE_TUNING, warmup=0.0)
+    assert S.rates(strategy, STAGES, 0.0, 10)["head"] == strategy.lr
+    assert S.rates(S.FULL_FINE_TUNING, STAGES, 0.0, 10)["head"] == 0
+    half = replace(S.FULL_FINE_TUNING, warmup=0.5)
+    assert S.rates(half, STAGES, 2.5, 10)["head"] == pytest.approx(half.lr / 2)
+    with pytest.raises(CourseError, match="warmup must be"):
+        replace(S.FULL_FINE_TUNING, warmup=1.0)
+
+
+def test_the_printed_table_says_what_each_stage_does(capsys):
+    strategy = replace(S.GRADUAL_UNFREEZING, learn=2, lr=0.02, ratio=10)
+    S.print_table(small_backbone(), strategy, epoch=1)
+    title, header, *lines = capsys.readouterr().out.splitlines()
+    assert title == "gradual unfreezing, epoch 2"
+    assert header.split() == ["stage", "parameters", "rate", "state"]
+    found = {line.split()[0]: line.split()[2:] for line in lines}
+    assert found["stem"] == ["-", "locked"] and found["layer3"] == ["-", "waiting"]
+    assert found["layer4"] == ["0.002", "learning"] and found["head"] == ["0.02", "learning"]

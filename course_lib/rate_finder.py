@@ -1,0 +1,126 @@
+"""Learning-rate finder: which rates make the loss fall, and from where on does it explode?
+
+    search = find_rate(prepare_run(backbone, task, strategies.FULL_FINE_TUNING))
+    search.steepest, search.tenth
+
+A rising rate is tried for a few steps each on real batches; afterwards the run is as it was, so it
+can start as if nothing had happened. Smith 2017, "Cyclical learning rates for training neural
+networks", section 3.3.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from course_lib import strategies
+from course_lib.errors import CourseError
+from course_lib.strategies import HEAD
+from course_lib.training import Run, frozen_part, own_randomness, precision, unlock
+
+SMOOTHING = 0.8  # share of the old value in the running mean of the losses
+EXPLODED = 3.0  # the search ends when the smoothed loss is this many times its smallest value
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """What `find_rate` saw. rates: of the head, rising. losses: smoothed, one for each rate.
+
+    steepest: rate at which the loss fell fastest, the usual suggestion. tenth: a tenth of the rate
+    at which the smoothed loss was lowest, the other usual one. Both come from a few dozen
+    noisy steps: a place to begin, not an optimum.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    steepest: float
+    tenth: float
+
+
+def find_rate(
+    run: Run,
+    lowest: float = 1e-5,
+    highest: float = 1.0,
+    steps: int = 50,
+    seed: int = 0,
+) -> RateSearch:
+    """Try head rates from `lowest` to `highest`; the stages' rates keep their proportion to it.
+
+    run: from prepare_run, before or during training; stages that the strategy has not unlocked yet
+    stay locked. Weights, buffers, optimizer state, gradients and modes are afterwards what they
+    were, bit by bit, also when it fails.
+    Raises CourseError for rates that do not rise and for fewer than 10 steps.
+    """
+    if not 0 < lowest < highest or steps < 10:
+        raise CourseError(
+            f"find_rate needs 0 < lowest < highest and 10 steps or more; got {lowest}, {highest}, "
+            f"{steps}."
+        )
+    rates = [lowest * (highest / lowest) ** (i / (steps - 1)) for i in range(steps)]
+    before = _remember(run)
+    try:
+        losses = _losses(run, rates, seed)
+    finally:
+        _restore(run, before)
+    rates = rates[: len(losses)]
+    return RateSearch(tuple(rates), tuple(losses), _steepest(rates, losses), _tenth(rates, losses))
+
+
+def _losses(run: Run, rates: list[float], seed: int) -> list[float]:
+    model, task = run.model, run.task
+    pictures, labels = (part.to(model.device) for part in task.train)
+    start = unlock(model, run.strategy, run.epoch)
+    peaks = strategies.peak_rates(run.strategy, model.stage_names)
+    generator = torch.Generator().manual_seed(seed)
+    mean, losses = 0.0, []
+    for step, rate in enumerate(rates):
+        rows = torch.randint(len(labels), (run.settings.batch_size,), generator=generator)
+        rows = rows.to(model.device)
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate * peaks[group["name"]] / peaks[HEAD]
+        with own_randomness(seed, step, model.device), precision(model.device):
+            x = frozen_part(model, pictures[rows], start)
+            loss = F.cross_entropy(model.head(model.run_stages(x, start)).float(), labels[rows])
+        run.optimizer.zero_grad()
+        loss.backward()
+        run.optimizer.step()
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss.item()
+        smooth = mean / (1 - SMOOTHING ** (step + 1))  # without the pull of its start at 0
+        if not math.isfinite(smooth) or (losses and smooth > EXPLODED * min(losses)):
+            break
+        losses.append(smooth)
+    return losses
+
+
+def _steepest(rates: list[float], losses: list[float]) -> float:
+    """Rate in the middle of the steepest fall per factor of rate, over three steps."""
+    falls = [losses[i - 1] - losses[i + 1] for i in range(1, len(losses) - 1)]
+    return rates[1 + max(range(len(falls)), key=falls.__getitem__)] if falls else rates[0]
+
+
+def _tenth(rates: list[float], losses: list[float]) -> float:
+    return rates[min(range(len(losses)), key=losses.__getitem__)] / 10
+
+
+def _remember(run: Run) -> dict:
+    model = run.model
+    return {
+        "weights": {name: value.clone() for name, value in model.state_dict().items()},
+        "optimizer": copy.deepcopy(run.optimizer.state_dict()),
+        "learning": [(p, p.requires_grad, p.grad) for p in model.parameters()],
+        "modes": [(module, module.training) for module in model.modules()],
+    }
+
+
+def _restore(run: Run, before: dict) -> None:
+    with torch.no_grad():
+        for name, value in run.model.state_dict().items():
+            value.copy_(before["weights"][name])
+    run.optimizer.load_state_dict(before["optimizer"])
+    for parameter, learns, gradient in before["learning"]:
+        parameter.requires_grad_(learns)
+        parameter.grad = gradient
+    for module, training in before["modes"]:
+        module.training = training
