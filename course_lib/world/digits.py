@@ -30,10 +30,12 @@ def pictures(
     n: int | None = None,
     seed: int = 0,
     start: int = 0,
+    vary: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures of handwritten digits.
 
     plain: a grey stroke on black, every digit once, in scikit-learn's order; `seed` plays no part.
+    With `vary` the digits go round instead, as the composites do.
     cluttered: the digit turned, moved, scaled and coloured, among fragments of other digits of the
     split.
     blended: |photo patch - digit| per channel, the construction of MNIST-M (Ganin et al.,
@@ -51,6 +53,9 @@ def pictures(
         n: how many pictures; None for as many as the split has digits (from `start` on for plain).
         seed: any integer.
         start: number of the first picture.
+        vary: write every plain or blended digit anew: turned by up to 14 degrees, moved, resized
+            by up to 12 % and bent (elastic distortions: Simard, Steinkraus and Platt, ICDAR 2003).
+            Cluttered digits vary by themselves.
 
     Returns:
         (n, 3, 64, 64) uint8 and (n,) int64 labels, 0 to 9.
@@ -64,23 +69,27 @@ def pictures(
         raise CourseError(f"There is no split {split!r}. Choose one of: {', '.join(SPLITS)}.")
     first, last = SPLITS[split]
     size = last - first
+    in_order = variant == "plain" and not vary
     if n is None:
-        n = max(size - start, 0) if variant == "plain" else size
+        n = max(size - start, 0) if in_order else size
     if n < 1 or start < 0:
         raise CourseError(f"Ask for n >= 1 pictures from start >= 0, not n={n!r}, start={start!r}.")
-    if variant == "plain" and start + n > size:
+    if in_order and start + n > size:
         raise CourseError(
             f"The {split} split has {size} plain digits, so pictures {start} to {start + n - 1} do "
-            "not all exist. Ask for fewer, or for cluttered or blended pictures: these never end."
+            "not all exist. Ask for fewer, or for cluttered or blended pictures, or vary=True: "
+            "these never end."
         )
     index = torch.arange(start, start + n)
-    numbers = first + (
-        index if variant == "plain" else _rounds(index, size, f"{variant} {split}", seed)
-    )
+    numbers = first + (index if in_order else _rounds(index, size, f"{variant} {split}", seed))
+
+    def write(i: torch.Tensor, digit: torch.Tensor) -> torch.Tensor:
+        return _varied(i, digit, f"{variant} {split}", seed) if vary else _plain(digit)
+
     draw = {
-        "plain": lambda _, digit: _plain(digit),
+        "plain": write,
         "cluttered": lambda i, digit: _cluttered(i, digit, split, seed),
-        "blended": lambda i, digit: blend(patches(i, split, seed), _plain(digit)),
+        "blended": lambda i, digit: blend(patches(i, split, seed), write(i, digit)),
     }[variant]
     drawn = [draw(i, d) for i, d in zip(index.split(_CHUNK), numbers.split(_CHUNK), strict=True)]
     return torch.cat(drawn), _digits()[1][numbers]
@@ -116,6 +125,7 @@ def _ink(
     x: torch.Tensor | float = 0.0,
     y: torch.Tensor | float = 0.0,
     turn: torch.Tensor | float = 0.0,
+    bend: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """(n, 64, 64) float32 in [0, 1]: digits as smooth pen strokes.
 
@@ -126,6 +136,8 @@ def _ink(
         extent: side of the digit as a share of the picture.
         x, y: its centre, -1 to 1.
         turn: radians.
+        bend: (n, 2, 5, 5), how far the paper is pulled sideways and up or down at a grid of
+            points, in halves of the digit; smooth in between.
     """
     columns = [
         torch.as_tensor(c, dtype=torch.float64).expand(len(digit))[:, None, None]
@@ -137,6 +149,9 @@ def _ink(
     places = torch.stack(
         [u * turn.cos() + v * turn.sin(), v * turn.cos() - u * turn.sin()], dim=-1
     ).float()
+    if bend is not None:
+        pulled = F.interpolate(bend.float(), size=(SIZE, SIZE), mode="bicubic", align_corners=True)
+        places = places + pulled.permute(0, 2, 3, 1)
     small = F.pad(_digits()[0][digit][:, None], (1, 1, 1, 1))
     # The grid speaks of the padded 10x10 picture, of which the digit is the inner 8x8.
     smooth = F.grid_sample(small, places * 0.8, mode="bicubic", align_corners=False)[:, 0]
@@ -145,7 +160,19 @@ def _ink(
 
 def _plain(digit: torch.Tensor) -> torch.Tensor:
     """(n, 3, 64, 64) uint8, grey on black."""
-    ink = _ink(digit, 0.86)
+    return _grey(_ink(digit, 0.86))
+
+
+def _varied(index: torch.Tensor, digit: torch.Tensor, name: str, seed: int) -> torch.Tensor:
+    """(n, 3, 64, 64) uint8, grey on black, each written a little differently."""
+    k = uniform(seed, index, f"hand {name}", k=4) * 2 - 1
+    bend = uniform(seed, index, f"bend {name}", k=50).view(-1, 2, 5, 5) * 2 - 1
+    extent = 0.8 * (1 + 0.12 * k[:, 0])
+    return _grey(_ink(digit, extent, 0.1 * k[:, 1], 0.1 * k[:, 2], 0.25 * k[:, 3], 0.1 * bend))
+
+
+def _grey(ink: torch.Tensor) -> torch.Tensor:
+    """(n, 64, 64) in [0, 1] -> (n, 3, 64, 64) uint8."""
     return (ink * 255 + 0.5).to(torch.uint8)[:, None].repeat(1, 3, 1, 1)
 
 

@@ -150,3 +150,26 @@ def test_the_blend_does_not_wrap_around_below_zero():
         torch.tensor([255, 0], dtype=torch.uint8),
     )
     assert digits.blend(patch, digit).tolist() == [245, 250]
+
+
+@pytest.mark.parametrize("variant", ("plain", "blended"))
+def test_varied_digits_never_end_never_repeat_and_do_not_depend_on_their_batch(variant):
+    shown, labels = pictures(variant, "validation", n=620, seed=1, vary=True)
+    assert len({picture.numpy().tobytes() for picture in shown}) == 620
+    part, part_labels = pictures(variant, "validation", n=40, seed=1, start=290, vary=True)
+    assert torch.equal(part, shown[290:330]) and torch.equal(part_labels, labels[290:330])
+    target = np.bincount(load_digits().target[1000:1300])
+    assert np.bincount(labels[:300]).tolist() == target.tolist()
+
+
+def test_a_varied_digit_is_still_the_same_digit():
+    """Nearest neighbours among the plain digits of the split have its label."""
+    plain, names = pictures("plain", "test")
+    varied, labels = pictures("plain", "test", n=200, vary=True)
+
+    def columns(shown):
+        small = torch.nn.functional.avg_pool2d(shown[:, 0].float(), 4).flatten(1)
+        return small - small.mean(1, keepdim=True)
+
+    nearest = torch.cdist(columns(varied), columns(plain)).argmin(1)
+    assert (names[nearest] == labels).float().mean() > 0.85
