@@ -21,6 +21,7 @@ COMMANDS = (
     ("doctor", "course_lib.commands.doctor", "check this machine, say how to mend it"),
     ("tasks", "course_lib.commands.tasks", "list the target tasks that load_task knows"),
     ("claims", "course_lib.commands.claims", "list the claims, measure some at full size"),
+    ("predict", "course_lib.commands.predict", "answers of a saved model for a folder, as CSV"),
     ("quiz", "course_lib.grading.cli", "build, grade and report the graded quizzes"),
     ("pretrain", "course_lib.pretraining", "pretrain WorldNet on the image world"),
 )

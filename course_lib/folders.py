@@ -58,9 +58,9 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
                 continue
             shown = file.relative_to(root)
             try:
-                picture = _read(file, size)
+                picture = read_picture(file, size)
                 digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            except _Unusable as reason:
+            except Unusable as reason:
                 problems.append(f"{shown}: {reason}")
                 continue
             if digest in seen:
@@ -101,28 +101,32 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
     )
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """Why a file cannot be used, in words for its owner."""
 
 
-def _read(file: Path, size: int) -> Tensor:
-    """uint8 (3, size, size)."""
+def read_picture(file: Path, size: int) -> Tensor:
+    """One picture as the course sees it: uint8 (3, size, size). Raises Unusable with the reason.
+
+    Turned as the camera noted, made RGB (transparent parts white), scaled and cut to a square
+    around the centre.
+    """
     if file.suffix.lower() not in SUFFIXES:
-        raise _Unusable(f"not a picture ({file.suffix or 'no'} suffix)")
+        raise Unusable(f"not a picture ({file.suffix or 'no'} suffix)")
     try:
         with warnings.catch_warnings(), Image.open(file) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             width, height = image.size
             if width * height > LARGEST:
-                raise _Unusable(f"too large, {width} x {height} pixels")
+                raise Unusable(f"too large, {width} x {height} pixels")
             if min(width, height) < SMALLEST:
-                raise _Unusable(f"too small, {width} x {height} pixels; {SMALLEST} are needed")
+                raise Unusable(f"too small, {width} x {height} pixels; {SMALLEST} are needed")
             image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
             image = _rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
-        raise _Unusable("too large") from error
+        raise Unusable("too large") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise _Unusable(f"damaged or not a picture ({error})") from error
+        raise Unusable(f"damaged or not a picture ({error})") from error
     image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 

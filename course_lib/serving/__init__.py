@@ -1,0 +1,26 @@
+"""From a training run to a model that others can use: save, load, export, answer, watch for drift.
+
+save_model(run, "leaves.safetensors")
+saved = load_model("leaves.safetensors")       # also in another process, on another machine
+predict(saved.model, pictures)                 # course_lib.training.predict: logits
+export_model(saved, "leaves.pt2")              # for programs without this course
+drift(saved, pictures).sentence                # do new pictures still look like the old ones?
+"""
+
+from course_lib.serving.drift import Drift, Reference, drift
+from course_lib.serving.exporting import Exported, export_model
+from course_lib.serving.folder import Answer, predict_folder
+from course_lib.serving.saving import SavedModel, load_model, save_model
+
+__all__ = [
+    "Answer",
+    "Drift",
+    "Exported",
+    "Reference",
+    "SavedModel",
+    "drift",
+    "export_model",
+    "load_model",
+    "predict_folder",
+    "save_model",
+]

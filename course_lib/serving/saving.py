@@ -1,0 +1,276 @@
+"""A fine-tuned model in one file: weights, preprocessing, classes, strategy and measured scores.
+
+The file is a safetensors file: tensors and text, nothing that could run when it is opened. Its text
+holds the facts as JSON and the SHA-256 of facts and tensors together, so damage is noticed. The
+digest protects from accidents; whoever changes a file on purpose can write a new digest too.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.backbone import Backbone
+from course_lib.errors import CourseError
+from course_lib.serving.drift import Reference, features_of, make_reference
+from course_lib.serving.preprocessing import describe, restore
+from course_lib.training import Run, predict
+
+FORMAT, VERSION = "course-model", "1"
+_WEIGHT, _REFERENCE = "model.", "reference."
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A model with all that is needed to use it.
+
+    model: in eval mode; `model.source_classes` names its logits.
+    facts: plain data: backbone, classes, picture_size, preprocessing, strategy, task, metric,
+        scores, labels, epochs, threshold, made_with.
+    reference: what pictures of the known kind look like to it, for `drift`.
+    """
+
+    model: Backbone
+    facts: dict
+    reference: Reference
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.model.source_classes
+
+    @property
+    def picture_size(self) -> int:
+        """Side in pixels of the pictures before the model's own preprocessing."""
+        return self.facts["picture_size"]
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability of the second of two classes from which on it is the answer; None: 0.5."""
+        return self.facts["threshold"]
+
+
+def save_model(run: Run, path: str | Path, threshold: float | None = None) -> SavedModel:
+    """Save what a run has learnt; the file is read back and compared before it takes its place.
+
+    path: should end in .safetensors. threshold: for two classes, the probability of the second from
+    which on it is the answer, chosen on validation pictures.
+
+    Raises CourseError when the model cannot be rebuilt from the file or the file cannot be
+    written; what was at `path` before is then still there.
+    """
+    from safetensors.torch import save
+
+    path = _checked_path(path)
+    facts, reference = _facts(run, threshold), _reference(run)
+    tensors = _tensors(run.model, reference)
+    text = json.dumps(facts, sort_keys=True)
+    header = {"format": FORMAT, "version": VERSION, "facts": text}
+    data = save(tensors, {**header, "sha256": _digest(text, tensors)})
+    saved = _from_bytes(data, path)
+
+    some = run.task.validation.pictures[:16]
+    if not torch.equal(predict(saved.model, some), predict(run.model.copy().cpu(), some)):
+        raise CourseError(
+            f"The saved {run.model.name} would answer otherwise than the one in memory: its net "
+            f"was changed after load_backbone. {path} was not written."
+        )
+    _write(path, data)
+    return saved
+
+
+def load_model(
+    path: str | Path,
+    classes: Sequence[str] | int | None = None,
+    backbone: str | None = None,
+) -> SavedModel:
+    """A saved model, on the CPU.
+
+    classes: names (in any order) or number of the classes that you count on. backbone: name of the
+    backbone that you count on. Either is refused when the file holds something else.
+
+    Raises CourseError for a file that is missing, damaged, of another kind or not what was asked.
+    """
+    path = Path(path).expanduser()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CourseError(f"Cannot read the model {path}: {error.strerror or error}.") from error
+    saved = _from_bytes(data, path)
+    name = saved.facts["backbone"]
+    if backbone is not None and backbone != name:
+        raise CourseError(
+            f"{path} holds a {name}, not a {backbone}: weights of one backbone do not fit another. "
+            f"Load it without backbone=..., or train a {backbone} and save that."
+        )
+    if classes is not None:
+        _check_classes(saved.classes, classes, path)
+    return saved
+
+
+def _check_classes(found: tuple[str, ...], wanted, path: Path) -> None:
+    if isinstance(wanted, int):
+        fits, asked = wanted == len(found), f"{wanted} classes"
+    else:
+        fits, asked = sorted(wanted) == sorted(found), f"{len(wanted)} ({', '.join(wanted)})"
+    if not fits:
+        raise CourseError(
+            f"{path} tells {len(found)} classes apart ({', '.join(found)}); asked for was "
+            f"{asked}. Train a new head for other classes: fit(backbone, task, "
+            "strategies.FEATURE_EXTRACTION)."
+        )
+
+
+def _facts(run: Run, threshold: float | None) -> dict:
+    from course_lib.model_card import machine
+
+    classes, (height, width) = run.task.classes, run.task.train.pictures.shape[-2:]
+    if height != width:
+        raise CourseError(f"Only models of square pictures can be saved; got {width}x{height}.")
+    if threshold is not None and (len(classes) != 2 or not 0 <= threshold <= 1):
+        raise CourseError(
+            f"A threshold is a probability of the second of two classes; got {threshold!r} for "
+            f"{len(classes)} classes."
+        )
+    return {
+        "backbone": run.model.name,
+        "classes": list(classes),
+        "picture_size": int(height),
+        "preprocessing": describe(run.model.transform),
+        "channels_last": [name for name, s in run.model.stages.items() if _channels_last(s)],
+        "strategy": dataclasses.asdict(run.strategy),
+        "task": run.task.title,  # not its name: that may be a path of this machine
+        "metric": run.task.metric,
+        "scores": {"validation": run.validation, "test": run.test},
+        "labels": len(run.task.train.labels),
+        "epochs": len(run.history),
+        "seed": run.settings.seed,
+        "threshold": threshold,
+        "made_with": machine(),
+    }
+
+
+def _channels_last(stage: nn.Module) -> bool:
+    """Whether fit has laid out the weights so. The last bits of a sum depend on it."""
+    last = torch.channels_last
+    weights = [p for p in stage.parameters() if p.ndim == 4 and not p.is_contiguous()]
+    return any(p.is_contiguous(memory_format=last) for p in weights)
+
+
+def _reference(run: Run) -> Reference:
+    return make_reference(features_of(run.model, run.task.validation.pictures))
+
+
+def _tensors(model: Backbone, reference: Reference) -> dict[str, Tensor]:
+    weights = {_WEIGHT + name: value for name, value in model.net.state_dict().items()}
+    watched = {_REFERENCE + name: value for name, value in vars(reference).items()}
+    return {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in (weights | watched).items()
+    }
+
+
+def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the facts and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(facts.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"\n{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _from_bytes(data: bytes, path: Path) -> SavedModel:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        header = _header(data)
+        tensors = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise CourseError(
+            f"{path} is not a whole safetensors file ({error}). It is damaged, cut short or of "
+            "another kind; pickled files (.pt, .pth) are refused, since opening one can run code."
+        ) from error
+    if header.get("format") != FORMAT or not {"facts", "sha256"} <= set(header):
+        raise CourseError(
+            f"{path} holds weights but not what they mean: no classes and no preprocessing. "
+            "save_model(run, path) writes a file with everything."
+        )
+    if header.get("version") != VERSION:
+        raise CourseError(
+            f"{path} has version {header.get('version')} of the format; this course reads "
+            f"{VERSION}. Update the course, or save the model again."
+        )
+    if _digest(header["facts"], tensors) != header["sha256"]:
+        raise CourseError(
+            f"{path} was changed or damaged after it was saved: its checksum does not fit. Copy "
+            "it again from where it came, or save the model again."
+        )
+    facts = json.loads(header["facts"])
+    reference = Reference(
+        *(tensors[_REFERENCE + field.name] for field in dataclasses.fields(Reference))
+    )
+    weights = {n.removeprefix(_WEIGHT): t for n, t in tensors.items() if n.startswith(_WEIGHT)}
+    return SavedModel(_rebuilt(facts, weights, path), facts, reference)
+
+
+def _header(data: bytes) -> dict[str, str]:
+    """The text of a safetensors file: eight bytes of length, then JSON (the format's own page)."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= len(data) - 8:
+        raise ValueError("its header is incomplete")
+    header = json.loads(data[8 : 8 + length])
+    return header.get("__metadata__", {}) if isinstance(header, dict) else {}
+
+
+def _rebuilt(facts: dict, weights: dict[str, Tensor], path: Path) -> Backbone:
+    if facts["backbone"] not in ARCHITECTURES:
+        raise CourseError(
+            f"{path} holds a {facts['backbone']}, which this version does not know. There are: "
+            f"{', '.join(ARCHITECTURES)}."
+        )
+    architecture, classes = ARCHITECTURES[facts["backbone"]], tuple(facts["classes"])
+    head = weights.get(f"{architecture.head}.weight")
+    if head is not None and len(head) != len(classes):
+        raise CourseError(
+            f"{path} names {len(classes)} classes ({', '.join(classes)}), but its head has "
+            f"{len(head)} outputs: which is which cannot be known. Save the model again."
+        )
+    with torch.random.fork_rng(devices=[]):  # building draws random weights, soon replaced
+        net = architecture.build(len(classes))
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CourseError(
+            f"The weights in {path} are not those of a {facts['backbone']}: "
+            f"{str(error).splitlines()[-1].strip()}"
+        ) from error
+    model = Backbone(net, architecture, restore(facts["preprocessing"]), classes, facts).eval()
+    for name in facts["channels_last"]:
+        model.stages[name].to(memory_format=torch.channels_last)
+    return model
+
+
+def _checked_path(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if path.suffix != ".safetensors":
+        raise CourseError(f"A model is saved as NAME.safetensors; got {path.name}.")
+    if not path.parent.is_dir():
+        raise CourseError(f"The folder {path.parent} does not exist. Make it, or choose another.")
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    from course_lib.grading.build import write_atomically
+
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise CourseError(
+            f"Cannot write {path}: {error.strerror or error}. What was there before is unchanged."
+        ) from error
