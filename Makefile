@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
 
-.PHONY: help setup lab test lint notebooks pictures pins
+.PHONY: help setup lab test lint notebooks pictures pins links site test-colab
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,9 @@ help:
 	@echo "make lint        check the style with ruff"
 	@echo "make notebooks   build the lessons whose source changed (NB=02: that one; FORCE=1: always)"
 	@echo "make pictures    draw the pictures of the README anew"
+	@echo "make links       stamp the repository's address on all pages (REPO=owner/name changes it)"
+	@echo "make site        the executed lessons as web pages that open from disk, in _site"
+	@echo "make test-colab  run the lessons with the versions that Colab has (NB=02: that one)"
 	@echo "make pins        write constraints.txt anew from the newest releases"
 
 setup: $(READY)
@@ -42,6 +45,18 @@ notebooks: $(READY)
 
 pictures: $(READY)
 	$(BIN)/python tools/make_pictures.py
+
+links: $(READY)
+	$(BIN)/python tools/links.py $(REPO)
+
+site: $(READY)
+	$(BIN)/python tools/make_site.py
+
+# A thin environment above the usual one: what Colab has in other versions hides what is below.
+COLAB := $(VENV)-colab
+test-colab: $(READY)
+	$(BIN)/python tools/make_colab_environment.py $(COLAB)
+	$(COLAB)/bin/python -m course_lib.cli run --quick $(NB)
 
 # pip leaves what is already right, so a changed pyproject.toml or constraints.txt costs little here.
 $(READY): pyproject.toml constraints.txt

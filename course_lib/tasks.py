@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib import photos
 from course_lib.errors import CourseError
 from course_lib.metrics import METRICS
 
@@ -92,7 +93,7 @@ def check_split(split: Split, classes: int, what: str) -> None:
 class TaskInfo:
     """What `available_tasks` tells of a task.
 
-    most: largest number of training labels, None: any.
+    most: largest number of training labels, None: any. download: bytes to fetch once, 0 for none.
     """
 
     name: str
@@ -105,6 +106,7 @@ class TaskInfo:
     validation: int | None
     test: int | None
     provenance: str
+    download: int = 0
 
 
 class Draw(NamedTuple):
@@ -121,7 +123,7 @@ class _Recipe:
     """How a built-in task is made.
 
     draw(train, seed): a generator that yields after every piece and returns a Draw. train: its
-    usual number of labels.
+    usual number of labels. download: bytes that come from the internet the first time.
     """
 
     title: str
@@ -133,6 +135,7 @@ class _Recipe:
     train: int = 100
     most: int | None = None
     sizes: tuple[int, int] = (VALIDATION_SIZE, TEST_SIZE)
+    download: int = 0
 
 
 def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64) -> Task:
@@ -143,9 +146,12 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
     train: labelled training pictures in all, as equal in number per class as they can be. Default:
         the task's usual number (100 for most; everything for a folder).
     seed: which training pictures; 0 to 999,999. Validation and test pictures do not depend on it.
-    size: side in pixels of the pictures of a folder; the others are 64.
+    size: side in pixels of the pictures of a folder; the image world's are 64, photographs 160.
 
-    Raises CourseError for an unknown name, too many or too few labels and unusable folders.
+    Photographs and other public sets are downloaded once; see course_lib.downloads.
+
+    Raises CourseError for an unknown name, too many or too few labels, unusable folders and files
+    that cannot be downloaded.
     """
     if not isinstance(seed, int) or not 0 <= seed < SEEDS:
         raise CourseError(f"seed must be a whole number from 0 to {SEEDS - 1}; got {seed!r}.")
@@ -156,9 +162,7 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
 
         return load_folder(str(name).removeprefix("folder:"), train, seed, size)
     if size != 64:
-        raise CourseError(
-            f"size={size} goes with folder:PATH only; the task {name!r} has 64 pixels."
-        )
+        raise CourseError(f"size={size} goes with folder:PATH only; {name!r} comes in one size.")
     if name not in _TASKS:
         near = difflib.get_close_matches(str(name), _TASKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -220,6 +224,7 @@ def available_tasks() -> list[TaskInfo]:
             r.most,
             *r.sizes,
             r.provenance,
+            r.download,
         )
         for name, r in _TASKS.items()
     ]
@@ -420,6 +425,50 @@ def _radiographs_task():
     return {"classes": classes, "draw": draw}
 
 
+def _photo_task(name: str) -> _Recipe:
+    """A public set of course_lib.photos as a task."""
+    one = photos.SETS[name]
+
+    def draw(train: int, seed: int) -> Generator[None, None, Draw]:
+        pools = photos.pools(name)
+        order = torch.randperm(
+            len(pools["train"].labels), generator=torch.Generator().manual_seed(seed)
+        )
+        rows = stratified(pools["train"].labels[order], train, len(one.classes))
+        if rows is None:
+            raise CourseError(f"{name} has {len(order)} training pictures; got train={train}.")
+        yield
+        fixed = {}
+        for split in ("validation", "test"):
+            fixed[split] = yield from held_out(split)
+        chosen = yield from read(pools["train"], order[rows])
+        return Draw(chosen, fixed["validation"], fixed["test"], one.classes)
+
+    def read(pool: photos.Pool, rows: Tensor) -> Generator[None, None, Split]:
+        parts = []
+        for some in rows.split(PIECE):
+            parts.append(pool.read(some))
+            yield
+        return Split(torch.cat(parts), pool.labels[rows])
+
+    def fixed_pictures(split: str) -> Generator[None, None, Split]:
+        pool = photos.pools(name)[split]
+        return (yield from read(pool, torch.arange(len(pool.labels))))
+
+    held_out = _kept(2)(fixed_pictures)
+    return _Recipe(
+        one.title,
+        one.metric,
+        one.similarity,
+        one.provenance,
+        lambda: one.classes,
+        draw,
+        most=one.most,
+        sizes=one.sizes,
+        download=sum(file.size for file in one.files),
+    )
+
+
 _WORLD = "rendered by course_lib.world"
 _HANDWRITING = (
     "handwritten digits of scikit-learn (UCI, Alpaydin and Kaynak 1998), 8x8 enlarged to 64x64"
@@ -484,4 +533,5 @@ _TASKS = {
         "test differ",
         **_radiographs_task(),
     ),
+    **{name: _photo_task(name) for name in photos.SETS},
 }

@@ -24,7 +24,12 @@ def rows(pictures: torch.Tensor) -> set[bytes]:
     return {picture.numpy().tobytes() for picture in pictures}
 
 
-NAMES = [info.name for info in available_tasks() if info.name not in ("source", "folder:PATH")]
+# Tasks that are drawn here; the downloaded ones have a file of their own, test_photos.py.
+NAMES = [
+    info.name
+    for info in available_tasks()
+    if not info.download and info.name not in ("source", "folder:PATH")
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,3 +154,26 @@ def test_stratified_rows_are_balanced_nested_and_in_order(labels, n):
 def test_a_task_prints_as_one_line_without_its_pixels():
     shown = repr(load_task("digits", train=20))
     assert shown.startswith("<Task digits: 10 classes; 20 train, ") and len(shown) < 120
+
+
+@pytest.mark.parametrize("name", ["new-shapes", "radiographs", "digits-blended"])
+def test_a_task_made_in_pieces_is_the_task_itself(name):
+    pieces = tasks.task_in_pieces(name, 70, 4)
+    count = 0
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            made = end.value
+            break
+        count += 1
+    assert count >= 2  # a widget can answer in between
+    assert made is load_task(name, train=70, seed=4)
+    assert len(made.train.labels) == 70
+
+
+def test_pieces_refuse_what_load_task_refuses():
+    with pytest.raises(CourseError, match="Did you mean"):
+        tasks.drain(tasks.task_in_pieces("new-shape", 10))
+    with pytest.raises(CourseError, match="6 or more"):
+        tasks.drain(tasks.task_in_pieces("new-shapes", 3))

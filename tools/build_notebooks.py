@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import jupytext
+import links
 import nbformat
 from PIL import Image, ImageChops, ImageStat
 
@@ -29,26 +30,34 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 # A picture keeps its full colours when 256 of them would change it by more than this (of 255, root
 # mean square). Sheets of the image world's pictures lie at 4 and shrink to a sixth.
 COLOUR_TOLERANCE = 6.0
+PLOTLY = "application/vnd.plotly.v1+json"
 # Paths that tell of the machine on which a lesson was built.
-MACHINE_PATH = re.compile(
-    r"(?<![\w.:/])(?:/(?:home|root|Users|tmp|var/folders)/|[A-Z]:\\Users\\)"
-)
+MACHINE_PATH = re.compile(r"(?<![\w.:/])(?:/(?:home|root|Users|tmp|var/folders)/|[A-Z]:\\Users\\)")
 
 
 # --- from source to notebook ---------------------------------------------------------------------
 
 
 def from_source(path: Path):
-    """The lesson's cells, not executed, with ids that depend only on what the cells say."""
+    """The lesson's cells, not executed, with ids that depend only on what the cells say.
+
+    Behind the title come the opening cells of tools/links.py: badges, and a cell for Colab.
+    """
     notebook = jupytext.read(path, fmt="py:percent")
     notebook.metadata = _metadata()
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    links.add_opening(notebook, links.repository(path.parents[2]), path.stem)
+    set_ids(notebook)
+    return notebook
+
+
+def set_ids(notebook) -> None:
+    """Ids that depend only on what the cells say."""
     seen = Counter()
     for cell in notebook.cells:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[digest] += 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-    return notebook
 
 
 def build(source: Path, target: Path, *, timeout: float = 600) -> notebooks.Execution:
@@ -84,7 +93,7 @@ def clean(notebook) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _worth_keeping(output)]
             for output in cell.outputs:
-                _clean_bundle(output.get("data", {}))
+                _clean_bundle(output.get("data", {}), output.get("metadata", {}))
 
 
 def _metadata():
@@ -97,8 +106,13 @@ def _worth_keeping(output) -> bool:
     return notebooks.WIDGET not in data or bool(set(data) - {notebooks.WIDGET, "text/plain"})
 
 
-def _clean_bundle(data) -> None:
+def _clean_bundle(data, metadata) -> None:
     data.pop(notebooks.WIDGET, None)
+    if PLOTLY in data:  # see see.show3d
+        data.pop("text/html", None)  # the same view with its 2 MB library
+        shown = metadata.pop(PLOTLY, {})
+        if "still" in shown:
+            data["image/png"], metadata["image/png"] = shown["still"], {"alt": shown["alt"]}
     if "image/png" in data:
         if data.get("text/html", "").startswith("<img "):
             del data["text/html"]  # the same picture once more, see course_lib.figures.show

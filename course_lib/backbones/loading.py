@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from course_lib.backbones.architectures import ARCHITECTURES
 from course_lib.backbones.backbone import Backbone
-from course_lib.backbones.download import fetch
+from course_lib.downloads import File, fetch
 from course_lib.errors import CourseError
 
 WORLDNET_WEIGHTS = Path(__file__).parent / "weights" / "worldnet.safetensors"
@@ -123,7 +124,7 @@ def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbo
     transform = chosen.transforms()
     if not pretrained:
         return Backbone(_random_net(architecture, len(classes), seed), architecture, transform)
-    path = fetch(chosen.url, megabytes=chosen.meta["_file_size"], what=f"{name}'s weights")
+    path = fetch(torchvision_file(name, chosen), also=[_torch_folder()])
     net = architecture.build(len(classes))
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     card = {
@@ -134,6 +135,30 @@ def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbo
         "recipe": chosen.meta["recipe"],
     }
     return Backbone(net, architecture, transform, classes, card)
+
+
+def torchvision_file(name: str, weights=None) -> File:
+    """The file of a torchvision net's weights (default: the newest), to fetch or to describe.
+
+    Its name carries the first digits of its SHA-256 (resnet18-f37072fd.pth).
+    """
+    from torchvision.models import get_model_weights
+
+    chosen = weights or get_model_weights(name).DEFAULT
+    digits = re.search(r"-([0-9a-f]{8,})\.pth$", chosen.url)
+    return File(
+        f"{name}'s weights",
+        chosen.url,
+        round(chosen.meta["_file_size"] * 2**20),  # torchvision counts in MiB
+        f"sha256:{digits[1]}",
+        "BSD 3-Clause, trained on ImageNet's photographs",
+        "weights",
+    )
+
+
+def _torch_folder() -> Path:
+    """Where torch itself keeps weights: what is there need not be downloaded."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _random_net(architecture, classes: int, seed: int):

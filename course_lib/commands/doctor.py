@@ -4,7 +4,7 @@ import argparse
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -50,9 +50,12 @@ def run(args: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def examine() -> list[Check]:
-    """Every check, in the order of the report. A check that breaks is a problem, not the end."""
-    return [_guarded(name, check) for name, check in CHECKS]
+def examine(names: Collection[str] | None = None) -> list[Check]:
+    """The checks of these names (default: all), in the order of the report.
+
+    A check that breaks is a problem, not the end.
+    """
+    return [_guarded(name, check) for name, check in CHECKS if names is None or name in names]
 
 
 def check_python() -> tuple[str, str, str]:
@@ -159,15 +162,8 @@ def check_kernel() -> tuple[str, str, str]:
 
 def check_widgets() -> tuple[str, str, str]:
     """The widgets' JupyterLab halves are installed where this JupyterLab looks."""
-    from jupyter_core.paths import jupyter_path
-
-    folders = [Path(folder) for folder in jupyter_path("labextensions")]
     wanted = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
-    missing = [
-        package
-        for package, extension in wanted.items()
-        if not any((folder / extension / "package.json").is_file() for folder in folders)
-    ]
+    missing = [package for package, extension in wanted.items() if not _lab_has(extension)]
     if missing:
         return (
             PROBLEM,
@@ -175,6 +171,45 @@ def check_widgets() -> tuple[str, str, str]:
             f"install into the same environment as JupyterLab: pip install {' '.join(missing)}",
         )
     return OK, ", ".join(f"{name} {metadata.version(name)}" for name in wanted), ""
+
+
+def check_3d() -> tuple[str, str, str]:
+    """plotly's JupyterLab half, which draws the 3D views, is installed where JupyterLab looks."""
+    version = metadata.version("plotly")
+    if not _lab_has("jupyterlab-plotly"):
+        return (
+            WARNING,
+            f"JupyterLab has no extension of plotly {version}: a still picture is shown instead",
+            "pip install --force-reinstall plotly, in the same environment as JupyterLab",
+        )
+    return OK, f"plotly {version}", ""
+
+
+def check_nbgrader() -> tuple[str, str, str]:
+    """Formgrader and the lists of assignments: for classes that hand in graded quizzes."""
+    from jupyter_core.paths import jupyter_config_path
+
+    version = metadata.version("nbgrader")
+    enabled = any(
+        "nbgrader" in file.read_text(errors="replace")
+        for folder in jupyter_config_path()
+        for file in (Path(folder) / "jupyter_server_config.d").glob("*.json")
+    )
+    if not enabled or not _lab_has("@jupyter/nbgrader"):
+        return (
+            WARNING,
+            f"nbgrader {version} is there, but JupyterLab does not load it",
+            "only for graded quizzes: jupyter server extension enable --sys-prefix --py nbgrader",
+        )
+    return OK, f"nbgrader {version}, its extensions enabled", ""
+
+
+def _lab_has(extension: str) -> bool:
+    """Whether a JupyterLab extension is installed where this JupyterLab looks."""
+    from jupyter_core.paths import jupyter_path
+
+    folders = [Path(folder) for folder in jupyter_path("labextensions")]
+    return any((folder / extension / "package.json").is_file() for folder in folders)
 
 
 def check_sandbox() -> tuple[str, str, str]:
@@ -201,8 +236,12 @@ CHECKS: tuple[tuple[str, Callable[[], tuple[str, str, str]]], ...] = (
     ("weights", check_weights),
     ("kernel", check_kernel),
     ("widgets", check_widgets),
+    ("3D", check_3d),
+    ("nbgrader", check_nbgrader),
     ("sandbox", check_sandbox),
 )
+# What a learner needs; lesson 00 shows these.
+LESSON = ("packages", "torch", "cores", "memory", "disk", "weights", "kernel", "widgets", "3D")
 
 
 def _guarded(name: str, check: Callable[[], tuple[str, str, str]]) -> Check:

@@ -7,7 +7,17 @@ import sys
 from course_lib.commands.report import table, to_json
 
 # The table's columns; --json has every field of course_lib.tasks.TaskInfo.
-COLUMNS = ("name", "title", "metric", "similarity", "classes", "train", "validation", "test")
+COLUMNS = (
+    "name",
+    "title",
+    "metric",
+    "similarity",
+    "classes",
+    "train",
+    "validation",
+    "test",
+    "download",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(to_json(tasks))
     else:
+        for task in tasks:
+            task["download"] = _megabytes(task["download"])
         rows = [[_cell(task[column]) for column in COLUMNS] for task in tasks]
         print(table(COLUMNS, rows))
     return 0
@@ -28,3 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _cell(value):
     return "depends" if value is None else value
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB" if size else "-"

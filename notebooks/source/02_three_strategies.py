@@ -28,18 +28,25 @@
 # - say what each strategy costs: parameters, seconds, memory;
 # - say from your own measurements what a pretrained start is worth with little data, and where
 #   that ends;
+# - place a problem of your own on the plane of size and similarity, and name the advice, its reason
+#   and how well it was measured to work;
 # - tell memorising from learning.
 #
-# *Time: 45 minutes. All experiments run here, live; each takes under half a minute on two cores.*
+# *Time: 60 minutes. The experiments run here, live; each takes under half a minute on two cores.
+# Where a full-size study is shown beside your run, its rows were stored, and the text says so.*
 
 # %%
+from IPython.display import Markdown, display
+
 from course_lib import load_backbone, load_task
 from course_lib import strategies as S
+from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
-from course_lib.experiments import run_claim
+from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import compare
+from course_lib.prediction import Bands
 from course_lib.see import picture_grid
+from course_lib.widgets.selfcheck import ask, judge, predict
 
 backbone = load_backbone("worldnet")
 task = load_task("new-shapes", train=100, seed=0)
@@ -51,16 +58,34 @@ with style():
         alt=f"Sixteen labelled pictures of the task: {', '.join(task.classes)}.",
     )
 
-# %% [markdown]
-# ## What each strategy lets learn
-#
-# A strategy is plain data. Here is what three of them mean for this network: which stage learns, at
-# which rate.
 
 # %%
-from IPython.display import Markdown, display
+def stored(tag):
+    """The stored full-size study of a claim; without one, how to make it."""
+    try:
+        stored_result(tag).show()
+    except CourseError as missing:
+        display(Markdown(f"*{missing}*"))
 
 
+# %% [markdown]
+# ## What happens to the weights
+#
+# Six steps lead from somebody else's network to yours. Go through the tabs (arrow keys work): the
+# shapes are those of the real net, and the tensors that *moved* were compared before and after a
+# real training step.
+
+# %%
+from course_lib.widgets.weights_flow import WeightsFlow
+
+WeightsFlow(backbone, classes=len(task.classes))
+
+# %% [markdown]
+# A strategy is plain data: which stage learns, at which rate. The rates are peaks, which the
+# schedule scales over time.
+
+
+# %%
 def strategy_table(strategy):
     """A strategy as a table: stage, parameters, learning rate, state."""
     lines = ["| stage | parameters | learning rate | state |", "|---|--:|--:|---|"]
@@ -97,10 +122,11 @@ hint("02-freeze")
 #
 # **Predict.** The new head on the frozen backbone reaches a certain test accuracy. A net of the
 # same architecture, trained from scratch on the same 100 pictures with the same effort to choose
-# its rate, reaches less. How much less? Write the *gap* as a share: 0.10 means ten points.
+# its rate, reaches less. How much less?
 
 # %%
-my_gap = None
+GAP = Bands((10, 30, 60), "points")
+predict("l02-gap", "The gap between the frozen backbone and scratch, 100 labels:", GAP.choices)
 
 # %% [markdown]
 # **Run.** Three draws of 100 labels. Each strategy tries the same number of learning rates and
@@ -114,69 +140,63 @@ c06.show()
 
 
 # %%
-def average(strategy, key="test"):
-    values = [row[key] for row in c06.rows if row["strategy"] == strategy]
+def average(result, strategy, key="test"):
+    values = [row[key] for row in result.rows if row["strategy"] == strategy]
     return sum(values) / len(values)
 
 
-measured_gap = average("feature extraction") - average("scratch")
-compare(my_gap, measured_gap, "gap between frozen and scratch")
+gap = 100 * (average(c06, "feature extraction") - average(c06, "scratch"))
+judge("l02-gap", GAP.of(gap), f"To be exact, {gap:.0f} points.")
 
 # %% [markdown]
 # **What we saw.** The four numbers have one thing in common: a linear classifier at the end. What
 # differs is what it reads: raw pixels, random features, features made from 100 pictures, features
-# made from many thousands of *other* pictures. A random backbone is no backbone: the gain comes
-# from the pretrained weights, not from the architecture.
+# made from many thousands of *other* pictures. A random backbone is no backbone: what is gained
+# over it comes from the pretrained weights, not from the architecture.
 #
 # **Takeaway.** With few labels of a similar kind, freeze the backbone and train a head first. It
 # is the cheapest thing you can try, and the baseline that everything else must beat.
 
 # %% [markdown]
-# ## Question 2: does scratch fail because it cannot learn the pictures?
+# ## Question 2: the race
 #
-# **Predict.** On the 100 pictures that it *trains* on, how good is the net from scratch at the end?
+# Four strategies, the same pictures, the same number of passes. The axis is *seconds of training
+# on your machine*: each lane's clock counts its own compute only.
+#
+# **Predict.**
 
 # %%
-my_training_accuracy = None
-
-# %%
-c35 = run_claim("C35")
-c35.show()
-
-# %%
-scratch = [row["train_accuracy"] for row in c35.rows if row["strategy"] == "scratch"]
-compare(my_training_accuracy, sum(scratch) / len(scratch), "training accuracy of scratch")
+LANES = ("scratch", "feature extraction", "fine-tuning", "full fine-tuning")
+predict("l02-winner", "Which lane has the best validation accuracy at the end?", LANES)
 
 # %% [markdown]
-# **What we saw.** Hollow circles are pictures it trained on, filled marks are new ones. The
-# distance between them is what was memorised. All three nets have the same architecture, and two
-# of them train every weight; only the start differs. A pretrained start works as a *regulariser*:
-# among the many weights that fit 100 pictures, training ends near ones that already made sense for
-# many thousands.
-
-# %% [markdown]
-# ## Question 3: the race
-#
-# Four strategies, the same pictures, the same number of passes. The axis below is not epochs but
-# *seconds of training on your machine*.
-#
-# **Predict.** Which strategy has the best validation accuracy at the end? Write `"scratch"`,
-# `"feature extraction"`, `"fine-tuning"` or `"full fine-tuning"`.
+# Press **Train all**. Then play: move *Frozen stages* while it trains, take labels away, give it
+# 2,000. A lane that a slider concerns starts anew; its old curve stays as a faint one.
 
 # %%
-my_winner = None
+from course_lib.widgets.race import Race
+
+race = Race(train=100, epochs=6)
+race
+
+# %% [markdown]
+# The next cell presses the button for you and trains for at most 20 seconds, also where no page
+# can show buttons. A race that is over is only drawn.
+
+# %%
+race.run(20)
+
+# %% [markdown]
+# One race is an anecdote. Three draws, judged by a rule:
 
 # %%
 c07 = run_claim("C07")
 c07.show()
 
 # %%
-ends = {}
-for row in c07.rows:
-    if "clock" in row:  # the baselines have no curve
-        ends.setdefault(row["strategy"], []).append(row["validation"][-1])
-winner = max(ends, key=lambda name: sum(ends[name]))
-compare(my_winner, winner, "winner of the race")
+ends = {name: average(c07, name, "final") for name in LANES}
+winner = max(ends, key=ends.get)
+judge("l02-winner", winner, ", ".join(f"{name} {ends[name]:.2f}" for name in LANES) + ".")
 
 # %% [markdown]
 # **What we saw.** The usual story has four parts, and the verdict above judges each of them on its
@@ -187,13 +207,14 @@ compare(my_winner, winner, "winner of the race")
 # that tells you whether it helped.
 
 # %% [markdown]
-# ## Question 4: less and less data
+# ## Question 3: less and less data
 #
 # **Predict.** Take most of the labels away. How many points does *scratch* lose from the most
-# labels to the fewest? Write it as a share.
+# labels to the fewest?
 
 # %%
-my_loss = None
+LOSS = Bands((5, 15, 40), "points")
+predict("l02-loss", "What scratch loses when labels become few:", LOSS.choices)
 
 # %%
 c08 = run_claim("C08")
@@ -207,7 +228,8 @@ def scratch_at(train):
 
 
 sizes = sorted({row["train"] for row in c08.rows})
-compare(my_loss, max(0.0, scratch_at(sizes[-1]) - scratch_at(sizes[0])), "loss of scratch")
+loss = 100 * (scratch_at(sizes[-1]) - scratch_at(sizes[0]))
+judge("l02-loss", LOSS.of(loss), f"{loss:.0f} points from {sizes[-1]} labels to {sizes[0]}.")
 
 # %% [markdown]
 # **What we saw.** The axis is logarithmic: each step to the right costs a multiple of the
@@ -221,14 +243,62 @@ compare(my_loss, max(0.0, scratch_at(sizes[-1]) - scratch_at(sizes[0])), "loss o
 # read from the right.
 
 # %% [markdown]
+# ## Question 4: how much data, and how similar?
+#
+# The rule of thumb that most courses teach is a plane: labels to the right, similarity upwards.
+# Place a problem on it, by a button, a click or the sliders. Below the advice stands what was
+# *measured* in the nearest cell of our table.
+
+# %%
+from course_lib.widgets.advisor import Advisor
+
+Advisor()
+
+# %% [markdown]
+# **Predict** one corner of it, the one in which books disagree most: few labels, very different
+# pictures (phantom chest radiographs; 30 labels).
+
+# %%
+predict("l02-corner", "Few labels, different pictures: which strategy does best?", LANES)
+
+# %%
+c09 = run_claim("C09")
+c09.show()
+
+
+# %%
+from course_lib.experiments.size_and_similarity import cells
+
+corner = next(cell for cell in cells(c09.rows) if cell.similarity == "different")
+told = ", ".join(f"{name} {value:.2f}" for name, value in corner.means.items())
+judge("l02-corner", corner.best, f"AUC: {told}.")
+
+# %% [markdown]
+# Two draws cannot decide much, and the verdict says so. The full-size study has more draws, and up
+# to 10,000 labels:
+
+# %%
+stored("C09")
+
+# %% [markdown]
+# **What we saw.** Read it cell by cell. Where a cell is *undecided*, the strategies lie so close
+# together that the draw of the labels matters more than the choice between them: then take the
+# cheapest. "Large" in texts means over 100,000 pictures; ours ends at 10,000, since the table must
+# be measurable on a laptop.
+#
+# **Takeaway.** A rule of thumb is a first guess. The measurement costs minutes: train the head,
+# fine-tune, compare on validation pictures.
+
+# %% [markdown]
 # ## Question 5: what does it cost?
 #
 # **Predict.** Without any trick, the frozen layers still have to be computed in every epoch; only
-# their gradients are not. Which share of the time of a full fine-tuning epoch does feature
-# extraction then take?
+# their gradients are not. How long does an epoch of feature extraction take then, compared with
+# one of full fine-tuning?
 
 # %%
-my_share = None
+SHARE = Bands((10, 30, 60), "% of the time")
+predict("l02-share", "Feature extraction, frozen layers computed each time:", SHARE.choices)
 
 # %%
 c10 = run_claim("C10")
@@ -241,21 +311,22 @@ def seconds(strategy, cache):
     return sum(r["epoch"] for r in rows) / len(rows)
 
 
-share = seconds("feature extraction", False) / seconds("full fine-tuning", False)
-compare(my_share, min(1.0, share), "share of a full fine-tuning epoch")
+share = 100 * seconds("feature extraction", False) / seconds("full fine-tuning", False)
+kept = 100 * seconds("feature extraction", True) / seconds("full fine-tuning", False)
+judge("l02-share", SHARE.of(share), f"{share:.0f} %; with features kept {kept:.1f} %.")
 
 # %% [markdown]
 # **What we saw.** Skipping gradients saves a good part of the time and most of the memory. The
 # large factor comes from elsewhere: frozen layers give the same features in every epoch, so
 # compute them **once and keep them**. That is all the "cache" of this course is. (It ends where
 # augmentation begins: a new view of a picture has new features, so K kept views cost K times as
-# much.)
+# much.) In the race you can switch it off.
 
 # %% [markdown]
 # ## The loop itself
 #
 # Nothing is hidden: `fit` is one loop in `course_lib/training.py`. Called by hand it can be
-# stopped at every step, which is how the live widgets of this course will drive it.
+# stopped at every step, which is how the race drives its lanes.
 
 # %%
 from course_lib import prepare_run
@@ -271,14 +342,85 @@ print(f"test accuracy {run.test:.3f}; still right on {run.source_accuracy():.1%}
 # what fine-tuning made the network *forget*.
 
 # %% [markdown]
+# ## Going further
+#
+# ### Does scratch fail because it cannot learn the pictures?
+#
+# **Predict** how good the net from scratch is at the end on the 100 pictures that it *trains* on.
+
+# %%
+FITTED = Bands((40, 70, 95), "%")
+predict("l02-fitted", "Training accuracy of scratch:", FITTED.choices)
+
+# %%
+c35 = run_claim("C35")
+c35.show()
+
+# %%
+fitted = 100 * average(c35, "scratch", "train_accuracy")
+judge("l02-fitted", FITTED.of(fitted), f"{fitted:.0f} % in the last pass.")
+
+# %% [markdown]
+# Hollow circles are pictures it trained on, filled marks are new ones. The distance between them
+# is what was memorised. All three nets have the same architecture, and two of them train every
+# weight; only the start differs. A pretrained start works as a *regulariser*: among the many
+# weights that fit 100 pictures, training ends near ones that already made sense for many
+# thousands.
+#
+# ### How deep to freeze?
+#
+# From nothing frozen to everything: parameters, seconds per epoch (features kept), accuracy.
+
+# %%
+c36 = run_claim("C36")
+c36.show()
+
+# %% [markdown]
+# ### Three claims from papers
+#
+# Their full-size runs take longer than you want to wait here. Each can be run live in a small
+# size: `run_claim("C11").show()`, and so on.
+#
+# **Head first, then unfreeze** (LP-FT; Kumar et al. 2022): a new random head sends wild gradients
+# into good features, so train it alone first. The paper's point is what happens *under shift*.
+
+# %%
+stored("C11")
+
+# %% [markdown]
+# **Pretraining does not always help** (He et al. 2019): on plain handwritten digits the curves of
+# scratch and of the pretrained start come together, or not, as labels grow.
+
+# %%
+stored("C12")
+
+# %% [markdown]
+# **Tune the block the shift is in** (Lee et al. 2022): take a net that knows the task, blur its
+# pictures, turn their colours, or rename its classes; then let one block learn.
+
+# %%
+stored("C13")
+
+# %% [markdown]
 # ## Recap
 #
 # - **Freeze correctly**: `requires_grad = False` for the parameters *and* eval mode for batch norm.
 # - **Cost**: a head has a thousandth of the parameters; without gradients an epoch is cheaper;
 #   with kept features it is almost free.
-# - **Little data**: the gap between frozen and scratch is widest there, and you have measured it.
+# - **Little data**: you have measured the gap between frozen and scratch, and where it closes.
+# - **Size and similarity**: the rule of thumb is a first guess, and the table says where it held.
 # - **Memorising**: high training accuracy proves nothing; the distance to new pictures does.
 #
+# **Check yourself.**
+
+# %%
+ask("p02-extraction", "p02-small-similar", "p02-large-different", "p02-race", "p02-baselines")
+
+# %% [markdown]
 # **Now with photographs.** The same cells run on ImageNet backbones: `load_backbone("resnet18")`
-# instead of `"worldnet"`, and `load_task("folder:...")` with your own pictures. That needs the
-# weights, which are downloaded once.
+# instead of `"worldnet"`, `load_task("folder:...")` with your own pictures, and another backbone
+# in the race's menu. That needs the weights, which are downloaded once.
+#
+# **Graded quiz.** Your instructor hands out
+# [quizzes/release/lesson02](../quizzes/release/lesson02/lesson02.ipynb); `course quiz build` makes
+# it from the bank.

@@ -1,0 +1,207 @@
+"""Two tracks, one notebook: the image world, or ImageNet backbones and photographs.
+
+A lesson asks its track for a backbone and for tasks by their role instead of naming them:
+
+    track = tracks.choose()                        # COURSE_TRACK, or else "world"
+    backbone = track.load_backbone()
+    task = track.load_task("similar", train=100)
+
+The world track is embedded and needs no network. The photos track downloads what it needs once and
+says beforehand how large it is.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_lib.adaptation import Domains
+    from course_lib.backbones import Backbone
+    from course_lib.downloads import File
+    from course_lib.tasks import Task
+
+
+@dataclass(frozen=True)
+class Track:
+    """Which backbone and which tasks a lesson uses.
+
+    tasks: names for load_task by role. domains: names for load_domains, a task in two domains each.
+    """
+
+    name: str
+    backbone: str
+    tasks: dict[str, str]
+    domains: dict[str, str]
+
+    def load_backbone(self, name: str | None = None) -> "Backbone":
+        """The track's pretrained backbone, or another of load_backbone's."""
+        from course_lib.backbones import load_backbone
+
+        return load_backbone(name or self.backbone)
+
+    def load_task(self, role: str, train: int | None = None, seed: int = 0) -> "Task":
+        """The task that plays a role on this track: see load_task. Raises CourseError for another
+        role."""
+        from course_lib.tasks import load_task
+
+        return load_task(self.task_name(role), train, seed)
+
+    def task_name(self, role: str) -> str:
+        """What load_task calls the task of this role."""
+        if role not in self.tasks:
+            raise CourseError(
+                f"The {self.name} track has no task {role!r}. It has: {', '.join(self.tasks)}."
+            )
+        return self.tasks[role]
+
+    def load_domains(self, name: str, train: int | None = None, seed: int = 0) -> "Domains":
+        """A task in two domains, for adaptation. Raises CourseError for an unknown pair."""
+        from course_lib.adaptation import load_domains
+
+        if name not in self.domains:
+            raise CourseError(
+                f"The {self.name} track has no domains {name!r}. It has: {', '.join(self.domains)}."
+            )
+        return load_domains(self.domains[name], train, seed)
+
+    def downloads(self, *roles: str) -> "list[File]":
+        """The files that the backbone and the tasks of these roles (default: all) need."""
+        names = [self.task_name(role) for role in roles or self.tasks]
+        if self.name == "world":
+            return []
+        from course_lib import photos
+        from course_lib.backbones.loading import torchvision_file
+
+        files = [torchvision_file(self.backbone)]
+        files += [file for name in names for file in photos.SETS[name].files]
+        return list(dict.fromkeys(files))
+
+    def about(self, *roles: str) -> str:
+        """The track in words: backbone, tasks, and what is downloaded for these roles."""
+        lines = [f"Track {self.name}: {self.backbone}"]
+        files = self.downloads(*roles)
+        if files:
+            from course_lib.downloads import data_folder, describe
+
+            total = sum(file.size for file in files if not file.target.is_file())
+            place = str(data_folder()).replace(str(Path.home()), "~", 1)
+            lines += [f"Needs {total / 1e6:.0f} MB from the internet, kept in {place}:"]
+            lines += [describe(files)]
+        return "\n".join(lines)
+
+
+TRACKS = {
+    "world": Track(
+        "world",
+        "worldnet",
+        {
+            "source": "source",
+            "similar": "new-shapes",
+            "different": "radiographs",
+            "x-rays": "radiographs",
+            "digits": "digits",
+            "digits over photographs": "digits-blended",
+            "night": "night-shapes",
+        },
+        {"digits": "digits", "night": "night", "x-rays": "scanners"},
+    ),
+    "photos": Track(
+        "photos",
+        "resnet18",
+        {
+            "source": "imagenette",
+            "similar": "pets",
+            "different": "eurosat",
+            "x-rays": "pneumonia",
+            "digits": "mnist",
+            "digits over photographs": "mnist-blended",
+            "house numbers": "svhn",
+        },
+        {"digits": "mnist to mnist-blended", "house numbers": "mnist to svhn"},
+    ),
+}
+
+# Claims that are measured on photographs too, with settings that keep a lesson under ten minutes on
+# two cores: ResNet-18 at 224 pixels needs a hundred times WorldNet's arithmetic.
+_SMALL = {"task": "pets", "train": 48, "seeds": (0, 1)}
+ON_PHOTOS = {
+    "C06": {**_SMALL, "epochs": 4, "rates": (1.0,)},
+    "C07": {**_SMALL, "epochs": 3},
+    "C10": {**_SMALL, "epochs": 1},
+    "C35": {**_SMALL, "epochs": 4, "rates": (1.0,)},
+}
+FACTORS = "known factors of every picture"
+PRETRAINING = "pretraining on parts of the source"
+UNLIMITED = "more labelled pictures than these sets have"
+WORLD_ONLY = {
+    "C02": FACTORS,
+    "C03": PRETRAINING,
+    "C04": PRETRAINING,
+    "C08": UNLIMITED,
+    "C09": UNLIMITED,
+    "C12": UNLIMITED,
+    "C13": FACTORS,
+    "C18": FACTORS,
+    "C23": "the same scenes by day and by night",
+    "C25": "the same scenes by day and by night",
+    "C29": UNLIMITED,
+    "C31": FACTORS,
+    "C34": FACTORS,
+    "C37": FACTORS,
+    "C38": PRETRAINING,
+}
+
+_chosen: list[Track] = []  # by choose() and using(), the last one counts
+
+
+def choose(name: str | None = None) -> Track:
+    """Set the track of this notebook: "world", "photos" or, by default, COURSE_TRACK ("world").
+
+    Raises CourseError for another name.
+    """
+    track = _named(name)
+    _chosen[:] = [track]
+    return track
+
+
+def current() -> Track:
+    """The track that was chosen, else the one that COURSE_TRACK names, else the world."""
+    return _chosen[-1] if _chosen else _named(None)
+
+
+@contextmanager
+def using(track: Track) -> Iterator[Track]:
+    """For the block, `track` is the current one."""
+    _chosen.append(track)
+    try:
+        yield track
+    finally:
+        _chosen.pop()
+
+
+def for_claim(tag: str) -> tuple[Track, dict, str]:
+    """Where a claim is measured: the track, settings that it changes, and a note for the reader.
+
+    A claim that photographs cannot show is measured in the image world, and the note says so.
+    """
+    track = current()
+    if track.name == "world":
+        return track, {}, ""
+    if tag in ON_PHOTOS:
+        return track, ON_PHOTOS[tag], ""
+    reason = WORLD_ONLY.get(tag)
+    why = f"needs {reason}" if reason else "was set up for the image world"
+    note = f"{tag} {why}: measured with WorldNet in the image world, not on photographs."
+    return TRACKS["world"], {}, note
+
+
+def _named(name: str | None) -> Track:
+    name = name or os.environ.get("COURSE_TRACK") or "world"
+    if name not in TRACKS:
+        raise CourseError(f"No track {name!r}. Choose one of: {', '.join(TRACKS)}.")
+    return TRACKS[name]

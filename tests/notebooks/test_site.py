@@ -1,0 +1,68 @@
+"""The lessons as web pages that open from disk."""
+
+import re
+
+import make_site
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4"
+    "DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    root = tmp_path_factory.mktemp("course")
+    (root / "notebooks").mkdir()
+    picture = new_output(
+        "display_data",
+        data={"image/png": PIXEL, "text/plain": "x"},
+        metadata={"image/png": {"alt": "a dot"}},
+    )
+    plot = {"data": [{"type": "scatter3d", "x": [1], "y": [2], "z": [3]}], "layout": {}}
+    turning = new_output(
+        "display_data",
+        data={make_site.PLOTLY: plot, "image/png": PIXEL, "text/plain": "figure"},
+    )
+    start = new_notebook(
+        cells=[
+            new_markdown_cell("# 00 · Start & go\n\nNext: [01](01_more.ipynb)"),
+            new_code_cell("import sys  # for Colab", metadata={"tags": ["opening"]}),
+            new_code_cell("show()", outputs=[picture, turning], execution_count=1),
+        ]
+    )
+    nbformat.write(start, root / "notebooks" / "00_start.ipynb")
+    more = new_notebook(cells=[new_markdown_cell("# More")])
+    nbformat.write(more, root / "notebooks" / "01_more.ipynb")
+    make_site.make(root, root / "_site")
+    return root / "_site"
+
+
+def test_the_index_links_to_every_lesson(site):
+    index = (site / "index.html").read_text()
+    assert '<a href="00_start.html">00 · Start &amp; go</a>' in index
+    assert '<a href="01_more.html">More</a>' in index
+
+
+def test_pictures_and_links_work_from_disk(site):
+    page = (site / "00_start.html").read_text()
+    assert re.search(rf'<img alt="a dot"[^>]*src="data:image/png;base64,{re.escape(PIXEL)}"', page)
+    assert 'href="01_more.html' in page
+    assert "for Colab" not in page
+
+
+def test_a_3d_view_takes_its_script_from_beside_the_page(site):
+    page = (site / "00_start.html").read_text()
+    assert re.search(r'src="plotly\.min\.js"', page) and "scatter3d" in page
+    assert (site / "plotly.min.js").stat().st_size > 1_000_000
+
+
+def test_nothing_but_formulas_is_fetched_from_the_internet(site):
+    for page in site.glob("*.html"):
+        found = re.findall(
+            r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text()
+        )
+        assert not found

@@ -1,0 +1,87 @@
+"""README and CONTRIBUTING: links lead somewhere, commands exist, code runs on real names."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from course_lib import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [path for name in ("README.md", "CONTRIBUTING.md") if (path := ROOT / name).is_file()]
+MAKEFILE = (ROOT / "Makefile").read_text()
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(page: Path, program: str) -> list[list[str]]:
+    """Every call of a program on a page: in code blocks and between backticks."""
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    lines = [*inline, *"\n".join(code_blocks(page, "sh")).splitlines()]
+    calls = []
+    for line in lines:
+        line = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line.split("  #")[0].split(" # ")[0].strip())
+        if line.split(" ")[0] == program:
+            calls.append(shlex.split(line.replace("\\|", "|")))
+    return calls
+
+
+@each_page
+def test_a_link_within_the_course_leads_to_a_file(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    local = [link.split("#")[0] for link in links if not re.match(r"https?:|#", link)]
+    assert not [link for link in local if not (page.parent / link).exists()]
+
+
+@each_page
+def test_a_make_target_exists(page):
+    targets = set(re.findall(r"(?m)^([\w-]+):", MAKEFILE))
+    for _, *words in commands(page, "make"):
+        assert {word for word in words if "=" not in word} <= targets, words
+
+
+@each_page
+def test_a_course_command_and_its_options_exist(page):
+    known = {name: module for name, module, _ in cli.COMMANDS}
+    for _, name, *words in (call for call in commands(page, "course") if len(call) > 1):
+        assert name in known or name.startswith("-"), name
+        options = {
+            re.match(r"--[\w-]+", word)[0] for word in re.findall(r"--[\w-]+", " ".join(words))
+        }
+        source = Path(import_module(known[name]).__file__).read_text() if options else ""
+        assert not [option for option in options if f'"{option}"' not in source], (name, options)
+
+
+@each_page
+def test_python_on_a_page_names_what_the_package_has(page):
+    for block in code_blocks(page, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("course_lib"):
+                for alias in node.names:
+                    module = import_module(node.module)
+                    if not hasattr(module, alias.name):
+                        import_module(f"{node.module}.{alias.name}")
+
+
+def test_every_make_target_is_in_the_help():
+    found = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = re.search(r"(?m)^\.PHONY: (.*)$", MAKEFILE)[1].split()
+    told = set(re.findall(r"(?m)^make ([\w-]+)", found.stdout))
+    assert set(targets) - {"help"} == told
+
+
+def test_the_command_line_lists_every_command():
+    found = subprocess.run(
+        [sys.executable, "-m", "course_lib.cli", "--help"], capture_output=True, text=True
+    )
+    assert all(name in found.stdout for name, _, _ in cli.COMMANDS)
