@@ -38,13 +38,13 @@ def repository(root: Path = ROOT) -> str | None:
 
 
 def badges(repo: str, lesson: str) -> str:
-    """Markdown of the two badges of a lesson such as "02_three_strategies"."""
+    """Markdown of the two links of a lesson such as "02_three_strategies"."""
     path = f"notebooks/{lesson}.ipynb"
     colab = f"https://colab.research.google.com/github/{repo}/blob/{BRANCH}/{path}"
     binder = f"https://mybinder.org/v2/gh/{repo}/{BRANCH}?urlpath=lab/tree/{path}"
     return (
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
-        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"
+        # Words, not the usual pictures: a page that is open offline asks nobody for anything.
+        f"**[Open in Colab]({colab})** · **[Open in Binder]({binder})**"
     )
 
 
