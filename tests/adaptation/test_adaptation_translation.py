@@ -30,8 +30,9 @@ def test_the_identity_loss_asks_nothing_of_pictures_that_are_there_already():
 
 
 def test_a_generator_keeps_the_size_and_sees_seven_pixels():
-    net = Generator(4)
-    x = torch.zeros(1, 3, 20, 24, requires_grad=True)
+    torch.manual_seed(0)  # at this width some seeds leave every ReLU of the middle closed
+    net = Generator(16)
+    x = torch.rand(1, 3, 20, 24, requires_grad=True)
     out = net(x)
     assert out.shape == x.shape
     out[0, :, 10, 12].sum().backward()

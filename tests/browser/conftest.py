@@ -139,7 +139,11 @@ def page(chromium):
     watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
     watched.page.on(
         "console",
-        lambda message: watched.errors.append(message.text) if message.type == "error" else None,
+        lambda message: (
+            watched.errors.append(f"{message.text} {message.location.get('url', '')}".strip())
+            if message.type == "error"
+            else None
+        ),
     )
 
     def stay_here(route):
