@@ -132,8 +132,9 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium):
+def page(chromium, request):
     """A `Watched` page. Requests to other machines are noted and stopped."""
+    lab = request.getfixturevalue("lab") if "lab" in request.fixturenames else None
     context = chromium.new_context(viewport={"width": 1400, "height": 1000})
     watched = Watched(context.new_page())
     watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
@@ -156,6 +157,16 @@ def page(chromium):
     context.route(lambda url: urlsplit(url).scheme in ("http", "https"), stay_here)
     yield watched
     context.close()
+    if lab:
+        tidy(lab)
+
+
+def tidy(lab: Lab) -> None:
+    """Leave no kernel running and no tab to be opened again before the next test."""
+    for session in ask(f"{lab.url}/api/sessions"):
+        ask(f"{lab.url}/api/sessions/{session['id']}", method="DELETE")
+    for workspace in (lab.folder / "jupyter").rglob("*.jupyterlab-workspace"):
+        workspace.unlink()
 
 
 def free_port() -> int:

@@ -58,7 +58,7 @@ def train_and_stop(browser, widget):
     assert steps(widget) == halted
 
 
-@pytest.mark.parametrize("opened", [RATES], indirect=True)
+@pytest.mark.parametrize("opened", [RATES], indirect=True, ids=["rates"])
 def test_the_rate_explorer_shows_rates_at_once_and_curves_while_it_trains(opened):
     browser = opened.page
     widget = browser.locator(".live-rates")
@@ -76,7 +76,7 @@ def test_the_rate_explorer_shows_rates_at_once_and_curves_while_it_trains(opened
     assert not opened.errors and not opened.outside
 
 
-@pytest.mark.parametrize("opened", [METER], indirect=True)
+@pytest.mark.parametrize("opened", [METER], indirect=True, ids=["meter"])
 def test_the_forgetting_meter_grows_two_curves_and_takes_sliders_while_it_trains(opened):
     browser = opened.page
     widget = browser.locator(".live-forgetting")
@@ -95,7 +95,7 @@ def test_the_forgetting_meter_grows_two_curves_and_takes_sliders_while_it_trains
     assert not opened.errors and not opened.outside
 
 
-@pytest.mark.parametrize("opened", [SURFACE], indirect=True)
+@pytest.mark.parametrize("opened", [SURFACE], indirect=True, ids=["surface"])
 def test_the_loss_surface_is_drawn_in_3d_and_turns(opened):
     browser = opened.page
     plot = browser.locator(".js-plotly-plot").first
