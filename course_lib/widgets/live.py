@@ -98,6 +98,7 @@ class LiveWidget(anywidget.AnyWidget):
         super().__init__(**traits)
         self.running = self.finished = False
         self._work: Iterator[dict | None] | None = None
+        self._slow = 0.0  # seconds that a slow piece has taken of late
         self._lock = threading.RLock()
         self.on_msg(self._receive)
 
@@ -144,7 +145,7 @@ class LiveWidget(anywidget.AnyWidget):
     def tick(self, budget: float = BUDGET) -> list[dict]:
         """Work for about `budget` seconds, a piece at least; gives the messages that came out.
 
-        No piece is begun that would end too late, were it as long as the one before.
+        No piece is begun that would end too late, were it as long as the slow ones of late.
         """
         messages, deadline = [], time.perf_counter() + budget
         with self._lock:
@@ -163,7 +164,8 @@ class LiveWidget(anywidget.AnyWidget):
                 else:
                     messages += [] if message is None else [message]
                 now = time.perf_counter()
-                if now + (now - begin) > deadline:
+                self._slow = max(now - begin, 0.9 * self._slow)
+                if now + self._slow > deadline:
                     break
         return messages
 

@@ -15,6 +15,7 @@ import traitlets
 
 from course_lib import metrics
 from course_lib import strategies as S
+from course_lib.tasks import Split
 from course_lib.widgets.live import LiveWidget, looks, module
 
 STRATEGIES = (
@@ -29,7 +30,7 @@ FOUR = tuple(strategy.name for strategy in STRATEGIES[:4])
 TASKS = ("new-shapes", "new-textures", "night-shapes", "digits-blended", "radiographs")
 LABELS = (20, 50, 100, 200, 500, 1000, 2000, 5000)
 BASELINES = ("pixel logistic regression", "random frozen backbone")
-BATCH = 16
+VALIDATION = 200  # pictures that draw the curves: enough to see, few enough not to wait for
 SHARE = 6  # while lanes train, one piece in so many is of the baselines
 
 
@@ -68,8 +69,8 @@ class Race(LiveWidget):
 
     task: name of a built-in task. train: labels in all. backbone: its name. lanes: names of
     strategies. frozen: how many stages the lane "fine-tuning" locks, 0 to all; -1: all but the
-    last. epochs, seed, cache: as for `fit`; batches hold 16 pictures. Each can be changed at any
-    time; the lanes that it concerns then start anew at the next tick.
+    last. epochs, seed, cache: as for `fit`. Each can be changed at any time; the lanes that it
+    concerns then start anew at the next tick.
     """
 
     _esm = module("race")
@@ -148,7 +149,7 @@ class Race(LiveWidget):
                 if key != (self.task, self.train, self.seed, self.backbone):
                     break  # the slider moved on
             else:
-                self._target, self._target_key = pieces.value, key
+                self._target, self._target_key = _shortened(pieces.value), key
 
     def _rebuild(self) -> Iterator[dict | None]:
         """Lanes for the settings as they are now; those that still fit stay as they are."""
@@ -169,7 +170,7 @@ class Race(LiveWidget):
                 self._target,
                 strategy,
                 self.epochs,
-                batch_size=BATCH,
+                batch_size=batch_size(self.train),
                 seed=self.seed,
                 cache=self.cache,
             )
@@ -322,6 +323,17 @@ def _facts(net) -> dict:
         },
         "looks": looks(*(s.name for s in STRATEGIES), *BASELINES),
     }
+
+
+def batch_size(train: int) -> int:
+    """Pictures of a training step: 32, or 16 where an epoch would have fewer than ten steps."""
+    return 32 if train >= 320 else 16
+
+
+def _shortened(task):
+    """The task with the first VALIDATION pictures of its validation part."""
+    pictures, labels = task.validation
+    return replace(task, validation=Split(pictures[:VALIDATION], labels[:VALIDATION]))
 
 
 def _validate(run):

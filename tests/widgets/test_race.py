@@ -6,7 +6,7 @@ import course_lib
 from course_lib import fit
 from course_lib import strategies as S
 from course_lib.widgets import race as module
-from course_lib.widgets.race import BATCH, FOUR, Race
+from course_lib.widgets.race import FOUR, Race, batch_size
 from tests.fakes import small_backbone, small_task
 
 
@@ -49,7 +49,7 @@ def test_every_lane_ends_where_fit_ends():
             small_task(14),
             race._shaped(strategy),
             2,
-            batch_size=BATCH,
+            batch_size=batch_size(14),
             progress=False,
         )
         assert found[strategy.name]["test"] == run.test
