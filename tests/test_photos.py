@@ -257,6 +257,7 @@ def test_a_claim_is_measured_on_photographs_from_download_to_verdict(host, monke
     tracks.choose("photos")
     result = run_claim("C06", train=24, epochs=1, progress=False)
     trials._transfer.cache_clear()
+    trials._baseline.cache_clear()
     assert {row["task"] for row in result.rows} == {"pets"}
     assert result.verdict and "24 labels" in result.sentence
     assert [path for path, _ in host.requests] == ["/images.tar.gz"]

@@ -22,24 +22,32 @@ def transfer(trial: dict) -> dict:
     trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
     rates (multiples of the strategy's own rate; every strategy gets as many).
     """
+    if trial["strategy"] in BASELINES:
+        return dict(_baseline(*(trial[key] for key in ("task", "train", "seed", "strategy"))))
     keys = ("task", "train", "seed", "strategy", "epochs", "batch")
     return dict(_transfer(*(trial[key] for key in keys), tuple(trial["rates"])))
 
 
 @lru_cache(maxsize=512)
-def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
+def _baseline(task, train, seed, name) -> dict:
     from course_lib import load_task
     from course_lib.baselines import pixel_logistic_regression, random_frozen
+
+    target = load_task(task, train=train, seed=seed)
+    one = (
+        pixel_logistic_regression(target)
+        if name == PIXELS
+        else random_frozen(backbone(), target, seed)
+    )
+    return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
+
+
+@lru_cache(maxsize=512)
+def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
+    from course_lib import load_task
     from course_lib.training import tune
 
     target = load_task(task, train=train, seed=seed)
-    if strategy in BASELINES:
-        one = (
-            pixel_logistic_regression(target)
-            if strategy == PIXELS
-            else random_frozen(backbone(), target, seed)
-        )
-        return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
     base = STRATEGIES[strategy]
     tuning = tune(
         backbone(),

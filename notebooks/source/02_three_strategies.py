@@ -184,7 +184,7 @@ race
 # can show buttons. A race that is over is only drawn.
 
 # %%
-race.run(20)
+race.run(12)
 
 # %% [markdown]
 # One race is an anecdote. Three draws, judged by a rule:
