@@ -353,7 +353,7 @@ def step_bytes(run, batch: int) -> int:
         storage = tensor.untyped_storage()
         if tensor.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # a graph that keeps its own outputs is never freed
 
     pictures = run.task.train.pictures[:batch].to(model.device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
