@@ -794,7 +794,7 @@ def surface(
     pictures: int = 128,
     epochs: int = 8,
     train: int = 100,
-    every: int = 4,
+    every: int = 8,
     directions: str = "paths",
 ):
     """Two fine-tunings of the digits on the surface of the source loss: a see.landscape.Landscape.

@@ -190,13 +190,21 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
         raise CourseError(f"{tag} has no stored run. `course claims run {tag}` makes one.")
     study = _read(path)
     rows = [{**row["trial"], **row["measured"]} for row in study["rows"]]
-    finding = one.judge(rows)
     wanted = {_key(_plain(trial)) for trial in one.trials(one.full)}
-    missing = len(wanted - {_key(row["trial"]) for row in study["rows"]})
+    missing = wanted - {_key(row["trial"]) for row in study["rows"]}
     if missing:
-        done = f"{len(wanted) - missing} of {len(wanted)} trials are stored so far."
+        rows = _whole_draws(rows, [json.loads(key) for key in missing])
+    finding = one.judge(rows)
+    if missing:
+        done = f"{len(wanted) - len(missing)} of {len(wanted)} trials are stored so far."
         finding = Finding("undecided", f"{done} {finding.sentence}", finding.alt)
     return Result(one, rows, finding, study["made_with"])
+
+
+def _whole_draws(rows: list[Row], missing: list[dict]) -> list[Row]:
+    """The rows of draws (seeds) of which no trial is missing; all rows where there are none."""
+    begun = {trial.get("seed") for trial in missing}
+    return [row for row in rows if row.get("seed") not in begun] or rows
 
 
 def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:

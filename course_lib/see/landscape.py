@@ -9,7 +9,7 @@ around a point in no particular direction, and a path hardly moves in them. Li e
 "Visualizing the loss landscape of neural nets", sections 4 and 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
 from course_lib.tasks import Split
 
+BLOCK = 1 << 18  # parameters that path_plane looks at together
 LINES = (("#0072B2", "circle", "s"), ("#D55E00", "diamond", "o"), ("#009E73", "cross", "^"))
 
 
@@ -76,23 +77,31 @@ def path_plane(model: Backbone, paths: Sequence[Sequence[Tensor]]) -> Plane:
     Raises CourseError when the paths do not span a plane.
     """
     origin = weights(model)
-    points = [point - origin for path in paths for point in path]
-    moved = [point for point in points if point.any()]
+    moved = [point for path in paths for point in path if not torch.equal(point, origin)]
     if len(moved) < 2:
         raise CourseError("The paths never left the start; record them while a run goes on.")
-    _, sizes, directions = torch.linalg.svd(torch.stack(moved), full_matrices=False)
-    if sizes[1] < 1e-4 * sizes[0]:
+    # Components from the small matrix of inner products, block by block of parameters: a matrix of
+    # all points would take as much memory again as the paths themselves.
+
+    def away() -> Iterator[Tensor]:
+        for start, *ends in zip(*(v.split(BLOCK) for v in (origin, *moved)), strict=True):
+            yield (torch.stack(ends) - start).double()
+
+    inner = sum(block @ block.T for block in away())
+    squares, mixes = torch.linalg.eigh(inner)
+    squares, mixes = squares.flip(0).clamp(min=0), mixes.flip(1)
+    if squares[1] < 1e-8 * squares[0]:
         raise CourseError("All points of the paths lie on one line; give two different runs.")
-    explained = (sizes[:2].square().sum() / sizes.square().sum()).item()
-    return Plane(origin, directions[0], directions[1], explained)
+    mix = mixes[:, :2] / squares[:2].sqrt()
+    x, y = torch.cat([(mix.T @ block).float() for block in away()], 1)
+    return Plane(origin, x, y, (squares[:2].sum() / squares.sum()).item())
 
 
 def coordinates(plane: Plane, path: Sequence[Tensor]) -> np.ndarray:
     """Where the points of a path lie in the plane: float (n, 2), by least squares."""
-    basis = torch.stack([plane.x, plane.y], 1)
-    away = torch.stack([point - plane.origin for point in path], 1)
-    gram = basis.T @ basis
-    return torch.linalg.solve(gram, basis.T @ away).T.double().numpy()
+    basis = torch.stack([plane.x, plane.y])
+    along = torch.stack([basis @ (point - plane.origin) for point in path], 1)
+    return torch.linalg.solve(basis @ basis.T, along).T.double().numpy()
 
 
 def source_loss(model: Backbone, head: nn.Linear, source: Split) -> float:

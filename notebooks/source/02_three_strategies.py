@@ -38,8 +38,8 @@
 # %%
 from IPython.display import Markdown, display
 
-from course_lib import load_backbone, load_task
 from course_lib import strategies as S
+from course_lib import tracks
 from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
@@ -48,8 +48,9 @@ from course_lib.prediction import Bands
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, judge, predict
 
-backbone = load_backbone("worldnet")
-task = load_task("new-shapes", train=100, seed=0)
+track = tracks.choose()  # the image world; "photos": an ImageNet backbone and photographs
+backbone = track.load_backbone()
+task = track.load_task("similar", train=100, seed=0)
 
 with style():
     names = [task.classes[k] for k in task.train.labels[:16]]
@@ -417,9 +418,10 @@ stored("C13")
 ask("p02-extraction", "p02-small-similar", "p02-large-different", "p02-race", "p02-baselines")
 
 # %% [markdown]
-# **Now with photographs.** The same cells run on ImageNet backbones: `load_backbone("resnet18")`
-# instead of `"worldnet"`, `load_task("folder:...")` with your own pictures, and another backbone
-# in the race's menu. That needs the weights, which are downloaded once.
+# **Now with photographs.** Write `tracks.choose("photos")` into the first cell and run the lesson
+# again: backbone and task are then a ResNet-18 with ImageNet weights and photographs of pets, and
+# C06, C07, C10 and C35 are measured with them (downloaded once, size and licence are told first).
+# What needs known factors or thousands of labels stays in the image world and says so.
 #
 # **Graded quiz.** Your instructor hands out
 # [quizzes/release/lesson02](../quizzes/release/lesson02/lesson02.ipynb); `course quiz build` makes

@@ -32,7 +32,7 @@
 # %%
 from dataclasses import replace
 
-from course_lib import CourseError, load_backbone, load_task, prepare_run
+from course_lib import CourseError, prepare_run, tracks
 from course_lib import strategies as S
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
@@ -41,8 +41,9 @@ from course_lib.figures import show, style
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, judge, predict
 
-backbone = load_backbone("worldnet")
-task = load_task("digits", train=100, seed=0)
+track = tracks.choose()  # the image world; "photos": an ImageNet backbone and photographs
+backbone = track.load_backbone()
+task = track.load_task("digits", train=100, seed=0)
 
 with style():
     names = [task.classes[k] for k in task.train.labels[:16]]
@@ -350,10 +351,9 @@ show_stored("C14")
 show_stored("C17")
 
 # %% [markdown]
-# **Now with photographs.** The same cells run on ImageNet backbones: `load_backbone("resnet18")`
-# instead of `"worldnet"` and `load_task("folder:...")` with your own pictures. That needs the
-# weights, which are downloaded once. The experiments that measure the *old* task need its pictures
-# and stay with WorldNet.
+# **Now with photographs.** Write `tracks.choose("photos")` into the first cell and run the lesson
+# again: the coding cells then work on a ResNet-18 with ImageNet weights and on MNIST's digits
+# (downloaded once, size and licence are told first). The experiments stay with WorldNet and say so.
 #
 # **Graded quiz.** Your instructor hands out
 # [quizzes/release/lesson03](../quizzes/release/lesson03/lesson03.ipynb); `course quiz build` makes
