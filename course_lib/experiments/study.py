@@ -17,6 +17,10 @@ VERDICTS = ("holds", "holds in part", "does not hold here", "undecided")
 RESULTS = Path(__file__).parent / "results"
 
 
+class Unfinished(CourseError):
+    """A stored study of which too little has been measured to judge it."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a rule makes of rows: a verdict, one sentence with the numbers, an alt text."""
@@ -180,7 +184,8 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
 def stored_result(tag: str, folder: Path = RESULTS) -> Result:
     """The stored full-size run of a claim. Raises CourseError when there is none.
 
-    A run that was stopped half-way is shown, but stays undecided until its last trial is stored.
+    A run that was stopped half-way is shown, but stays undecided until its last trial is stored;
+    Unfinished is raised while there is not one whole draw to judge.
     """
     from course_lib.experiments.registry import claim
 
@@ -192,12 +197,16 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
     rows = [{**row["trial"], **row["measured"]} for row in study["rows"]]
     wanted = {_key(_plain(trial)) for trial in one.trials(one.full)}
     missing = wanted - {_key(row["trial"]) for row in study["rows"]}
-    if missing:
-        rows = _whole_draws(rows, [json.loads(key) for key in missing])
-    finding = one.judge(rows)
-    if missing:
-        done = f"{len(wanted) - len(missing)} of {len(wanted)} trials are stored so far."
-        finding = Finding("undecided", f"{done} {finding.sentence}", finding.alt)
+    if not missing:
+        return Result(one, rows, one.judge(rows), study["made_with"])
+
+    done = f"{len(wanted) - len(missing)} of {len(wanted)} trials are stored so far."
+    rows = _whole_draws(rows, [json.loads(key) for key in missing])
+    try:
+        finding = one.judge(rows)
+    except (ArithmeticError, LookupError, ValueError) as error:  # a judge looks for whole draws
+        raise Unfinished(f"{tag}: {done} `course claims run {tag}` goes on.") from error
+    finding = Finding("undecided", f"{done} {finding.sentence}", finding.alt)
     return Result(one, rows, finding, study["made_with"])
 
 
@@ -208,13 +217,17 @@ def _whole_draws(rows: list[Row], missing: list[dict]) -> list[Row]:
 
 
 def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:
-    """Every claim by tag with its stored run, or None where none is stored."""
+    """Every claim by tag with its stored run, or None where there is none to judge yet."""
     from course_lib.experiments.registry import claims
 
-    return {
-        tag: stored_result(tag, folder) if (Path(folder) / f"{tag}.json").exists() else None
-        for tag in claims()
-    }
+    results: dict[str, Result | None] = {}
+    for tag in claims():
+        try:
+            stored = (Path(folder) / f"{tag}.json").exists()
+            results[tag] = stored_result(tag, folder) if stored else None
+        except Unfinished:
+            results[tag] = None
+    return results
 
 
 def _read(path: Path) -> dict:

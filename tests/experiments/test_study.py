@@ -84,6 +84,37 @@ def test_a_stopped_study_goes_on_without_measuring_again(tmp_path, monkeypatch):
     assert [trial["seed"] for trial in MEASURED] == [2]
 
 
+def test_a_study_half_way_is_judged_by_its_whole_draws_and_stays_undecided(tmp_path, monkeypatch):
+    judged = []
+
+    def judge(rows):
+        judged.append([(row["seed"], row["part"]) for row in rows])
+        if len({row["part"] for row in rows}) < 2:
+            raise IndexError
+        return study.Finding("holds", "One thing.", "A figure.")
+
+    parts = toy(
+        trials=lambda size: [{"seed": s, "part": p, "fails": 1} for s in (0, 1) for p in "ab"],
+        measure=lambda trial: {"test": 0.5},
+        judge=judge,
+    )
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": parts})
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    whole = json.loads((tmp_path / "C99.json").read_text())
+    for count, seen in ((3, [(0, "a"), (0, "b")]), (1, [(0, "a")])):
+        half = {**whole, "rows": whole["rows"][:count]}
+        (tmp_path / "C99.json").write_text(json.dumps(half))
+        judged.clear()
+        if count == 3:
+            result = stored_result("C99", tmp_path)
+            assert result.verdict == "undecided" and result.sentence.startswith("3 of 4 trials")
+        else:
+            with pytest.raises(study.Unfinished, match="1 of 4 trials.*course claims run C99"):
+                stored_result("C99", tmp_path)
+            assert study.stored_results(tmp_path) == {"C99": None}
+        assert judged[0] == seen
+
+
 def test_stored_rows_carry_versions_and_hardware_and_come_back(tmp_path):
     run_and_store("C99", tmp_path, say=lambda _: None)
     back = stored_result("C99", tmp_path)
