@@ -5,6 +5,7 @@
 Both grade the same answers: a quiz of eight concept questions, and a quiz of two coding tasks with
 torch. Stock nbgrader gets the same quizzes as its own format asks for (asserts in test cells after
 the answers) and runs one kernel per submission. Peak memory is the sum over all processes of a run.
+Writes benchmarks/results/grading_throughput.json.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_lib.grading import build
 from course_lib.grading.questions import load_bank
+from course_lib.model_card import machine
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks/results/grading_throughput.json"
 QUIZZES = {
     "concept": ("lesson01", ("choice", "multiple", "numeric")),
     "torch": ("lesson02", ("code",)),
@@ -123,7 +126,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40, help="submissions for this grader")
     parser.add_argument("--stock", type=int, default=10, help="submissions for stock nbgrader")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -191,8 +193,8 @@ def main() -> None:
             f"| {row['quiz']} | {row['grader']} | {row['workers']} | {row['per_minute']:.0f} | "
             f"{row['times_stock']:.1f} | {row['peak_mb']:.0f} MB |"
         )
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    counts = {"submissions": options.count, "submissions_stock": options.stock}
+    RESULT.write_text(json.dumps({"made_with": machine(), **counts, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -340,29 +340,20 @@ def step_bytes(run, batch: int) -> int:
     Counted, not sampled: every tensor that autograd keeps for the backward pass (each storage once,
     parameters apart), the parameters, and for those that learn a gradient and AdamW's two moments.
     """
-    import torch
-
+    from course_lib.experiments.memory import kept_bytes
     from course_lib.training import frozen_part, unlock
 
     model = run.model
     start = unlock(model, run.strategy, run.epoch)
-    weights = {p.data_ptr() for p in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if tensor.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor.detach()  # a graph that keeps its own outputs is never freed
-
     pictures = run.task.train.pictures[:batch].to(model.device)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model.head(model.run_stages(frozen_part(model, pictures, start), start))
-        del logits
+    kept = kept_bytes(
+        model,
+        lambda: model.head(model.run_stages(frozen_part(model, pictures, start), start)),
+    )
     model.eval()
     parameters = sum(p.nbytes for p in model.parameters())
     learning = sum(p.nbytes for group in run.optimizer.param_groups for p in group["params"])
-    return parameters + 3 * learning + sum(kept.values())
+    return parameters + 3 * learning + kept
 
 
 def c10_judge(rows: list[Row]) -> Finding:

@@ -218,11 +218,6 @@ def test_real_rows_are_missed_with_the_command_that_makes_them(tmp_path):
 # --- choosing -------------------------------------------------------------------------------------
 
 
-def test_kept_bytes_are_counted_by_hand():
-    """Linear(3, 2): its input (4 x 3 floats) is kept for the weight's gradient, nothing else."""
-    assert choosing.kept_bytes(nn.Linear(3, 2), torch.rand(4, 3)) == 4 * 4 * 3
-
-
 def test_accuracies_that_were_not_measured_leave_the_claim_open():
     def row(name, parameters, milliseconds, accuracy):
         return {"backbone": name, "parameters": parameters, "milliseconds": milliseconds,

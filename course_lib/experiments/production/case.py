@@ -61,5 +61,5 @@ def threshold_figure(probabilities: np.ndarray, labels: np.ndarray, threshold: f
                     textcoords="offset points", va="top", fontsize=9)  # fmt: skip
     ax.set_xlabel("probability of an opacity")
     ax.set_ylabel("validation pictures")
-    ax.legend(loc="upper center")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.72, 1))
     return fig

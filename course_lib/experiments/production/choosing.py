@@ -28,6 +28,7 @@ def measure(trial: dict) -> dict:
     import torch
 
     from course_lib import load_backbone
+    from course_lib.experiments.memory import kept_bytes
 
     model = load_backbone(trial["backbone"], pretrained=trial["pretrained"])
     size = model.architecture.size
@@ -45,7 +46,7 @@ def measure(trial: dict) -> dict:
         # A training step holds weights, gradients and AdamW's two moments, and what the backward
         # pass needs of each picture.
         "megabytes_of_weights": 4 * parameters / 1e6,
-        "megabytes_per_picture": kept_bytes(model, one) / 1e6,
+        "megabytes_per_picture": kept_bytes(model, lambda: model(one)) / 1e6,
         "published": published_accuracy(trial["backbone"]),
         "accuracy": None,
     }
@@ -65,29 +66,6 @@ def _milliseconds(model, pictures, repeats: int) -> list[float]:
             model(pictures)
             found.append(1000 * (time.perf_counter() - begin))
     return found[1:]
-
-
-def kept_bytes(model, x) -> int:
-    """What autograd keeps of a forward pass for the backward one, weights apart.
-
-    Every storage counts once. In eval mode, as `fit` fine-tunes.
-    """
-    import torch
-
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model(x)
-    total = sum(kept.values())  # before the graph goes, so that no address is used twice
-    del logits
-    return total
 
 
 def published_accuracy(name: str) -> float | None:
