@@ -115,10 +115,10 @@ def _question(q: Question, number: int, text: str, result: dict) -> str:
     points = (
         "waits for a person"
         if result["final"] is None
-        else (f"{result['final'] + result['extra']:g} of {q.points:g}")
+        else (f"{result['final'] + result['extra']:g} of {q.points:g} points")
     )
     lines = [
-        f"<section><h2>{number}. <span class='score'>{points}</span></h2>",
+        f"<section><h2>Question {number}: <span class='score'>{points}</span></h2>",
         f"<pre>{escape(q.prompt.strip())}</pre>",
     ]
     if q.choices:
