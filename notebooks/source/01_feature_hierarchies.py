@@ -228,10 +228,14 @@ deep = [r["test"] for r in c03.rows if r["kind"] == "AnB" and r["stages"] == 5]
 compare(my_transplant, sum(deep) / len(deep), "accuracy with all of A's stages")
 
 # %% [markdown]
-# That was a quick run: few pictures, small nets, two seeds. `course claims run C03` does it with
-# three seeds, more pictures, every depth, and two more lines: transplants that are fine-tuned
-# instead of frozen (`+`).
-#
+# That was a quick run: few pictures, small nets, two seeds. Now the stored one, with three seeds,
+# more pictures, every depth, and two more lines: transplants that are fine-tuned instead of frozen
+# (`+`).
+
+# %%
+stored_result("C03").show()
+
+# %% [markdown]
 # **What we saw.** What is *lost* when A's stages replace B's own is what is specific to A. Read the
 # verdict: it says at which depth that begins here, and whether fine-tuning makes up for it.
 #
@@ -373,12 +377,24 @@ print(
 run_claim("C05").show()
 
 # %% [markdown]
+# Five draws with more labels (stored):
+
+# %%
+stored_result("C05").show()
+
+# %% [markdown]
 # ## Two nets that never saw the same shape
 #
 # The two halves of the world again: are the early stages of the two nets alike?
 
 # %%
 run_claim("C38").show()
+
+# %% [markdown]
+# Larger halves, more seeds (stored):
+
+# %%
+stored_result("C38").show()
 
 # %% [markdown]
 # ## Does a better source net transfer better?
