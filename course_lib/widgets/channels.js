@@ -90,10 +90,8 @@ function render(context) {
     sheetImage.addEventListener("load", show);
     function grow(now) {
       const image = images(optimised);
-      if (!now) {
-        image.removeAttribute("src");
-        return;
-      }
+      image.style.visibility = now ? "visible" : "hidden"; // an empty one would look broken
+      if (!now) return;
       image.src = now.picture;
       const words = `picture optimised for channel ${chosen.channel} of ${chosen.stage}`;
       image.alt = words;

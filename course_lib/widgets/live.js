@@ -107,6 +107,7 @@ function connect(model) {
   const tell = (kind, value) => listeners[kind].forEach((callback) => callback(value));
   const state = { running: false, finished: false, waiting: false };
   let pacing = false; // this view sends the ticks
+  let starting = false; // it asked for the start, and what arrives until that is answered is older
   let alarm = 0;
 
   function change(news) {
@@ -122,9 +123,11 @@ function connect(model) {
   }
   function receive(answer) {
     if (answer.view === view) clearTimeout(alarm);
+    if (answer.view === view && answer.kind === "start") starting = false;
     if (answer.kind === "clear") tell("clear");
     if (answer.kind === "snapshot" && answer.view === view) tell("snapshot", answer.all);
     for (const message of answer.messages || []) tell("message", message);
+    if (starting) return;
     change({ running: answer.running, finished: answer.finished, waiting: false });
     if (!answer.running) pacing = false;
     else if (pacing && answer.view === view) send({ do: "tick" });
@@ -139,16 +142,16 @@ function connect(model) {
     on: (kind, callback) => listeners[kind].push(callback),
     hello: () => send({ do: "hello" }),
     start() {
-      pacing = true;
+      pacing = starting = true;
       send({ do: "start" });
     },
     stop() {
-      pacing = false;
+      pacing = starting = false;
       change({ running: false });
       send({ do: "stop" });
     },
     reset() {
-      pacing = false;
+      pacing = starting = false;
       send({ do: "reset" });
     },
     act: (name, values = {}) => send({ do: "act", name, values }),

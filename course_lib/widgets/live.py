@@ -211,16 +211,16 @@ class LiveWidget(anywidget.AnyWidget):
             elif do == "act":
                 with self._lock:
                     self.act(content["name"], **content.get("values", {}))
-                self._reply("done", view)
+                self._reply("act", view)
             elif do in ("start", "stop"):
                 getattr(self, do)()
-                self._reply("done", view)
+                self._reply(do, view)
         except (Exception, KeyboardInterrupt) as problem:  # as in tick
             self.stop()
             self.error = (
                 "Interrupted." if isinstance(problem, KeyboardInterrupt) else describe(problem)
             )
-            self._reply("done", view)
+            self._reply(do, view)
 
     def _reply(self, kind: str, view: str | None = None, **data) -> None:
         state = {"running": self.running, "finished": self.finished}

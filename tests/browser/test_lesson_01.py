@@ -82,6 +82,12 @@ def test_the_scene_turns_and_the_channel_browser_answers(lab, page, notebook):
     assert widget.locator(".nine img").count() == 9
     stage.select_option("stem")  # the filter is shown for the first stage only
     caption.filter(has_text="its filter").wait_for(timeout=60_000)
+    channel.fill("7")  # its picture grows by itself
+    channel.press("Enter")
+    done = "Done: a picture optimised for channel 7 of stem"
+    widget.locator(".live-status").filter(has_text=done).wait_for(timeout=120_000)
+    optimised = widget.get_by_role("img", name="picture optimised for channel 7 of stem")
+    assert optimised.evaluate("image => image.naturalWidth") >= 64
     assert not page.errors
     assert not page.outside
 
