@@ -40,6 +40,14 @@ class SavedModel:
     facts: dict
     reference: Reference
 
+    def __repr__(self) -> str:
+        few = ", ".join(self.classes[:5]) + (", ..." if len(self.classes) > 5 else "")
+        task, labels = self.facts["task"], self.facts["labels"]
+        return (
+            f"<SavedModel: {self.facts['backbone']} for {len(self.classes)} classes ({few}); "
+            f"{self.facts['strategy']['name']} on {labels} labels of {task}>"
+        )
+
     @property
     def classes(self) -> tuple[str, ...]:
         return self.model.source_classes

@@ -69,6 +69,12 @@ def test_classes_preprocessing_strategy_and_scores_come_back(trained):
     assert loaded.threshold is None
 
 
+def test_a_saved_model_is_told_in_one_line(trained):
+    text = repr(trained.saved)
+    assert "\n" not in text and text.startswith("<SavedModel: ")
+    assert trained.run.strategy.name in text and trained.saved.classes[0] in text
+
+
 def test_loading_does_not_touch_the_stream_of_random_numbers(trained):
     torch.manual_seed(3)
     wanted = torch.rand(2)
