@@ -24,8 +24,9 @@ def transfer(trial: dict) -> dict:
     """
     if trial["strategy"] in BASELINES:
         return dict(_baseline(*(trial[key] for key in ("task", "train", "seed", "strategy"))))
-    keys = ("task", "train", "seed", "strategy", "epochs", "batch")
-    return dict(_transfer(*(trial[key] for key in keys), tuple(trial["rates"])))
+    keys = ("task", "train", "seed", "strategy", "epochs", "batch", "rates")
+    values = (trial[key] for key in keys)  # stored trials have been JSON: tuples became lists
+    return dict(_transfer(*(tuple(v) if isinstance(v, list) else v for v in values)))
 
 
 @lru_cache(maxsize=512)

@@ -1,5 +1,7 @@
 """Lesson 02's claims: judged on planted rows, and run once on a tiny task."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -138,3 +140,13 @@ def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, tiny_world):
         figure = one.draw(rows)
     assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
     plt.close(figure)
+
+
+def test_a_trial_can_be_measured_after_it_has_been_json(monkeypatch):
+    """As in a stored study, where tuples come back as lists."""
+    monkeypatch.setattr(trials, "_backbone", lambda name: small_backbone())
+    trial = {"task": "new-shapes", "train": 12, "seed": 0, "strategy": lesson.HEAD_ONLY,
+             "epochs": (1, 2), "batch": 6, "rates": (0.5, 1.0)}  # fmt: skip
+    found = trials.transfer(json.loads(json.dumps(trial)))
+    trials._transfer.cache_clear()
+    assert found["chosen_epochs"] in (1, 2) and 0 <= found["test"] <= 1
