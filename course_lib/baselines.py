@@ -6,14 +6,15 @@ A classifier of raw pixels, and a backbone that knows nothing.
 import time
 import warnings
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from course_lib import metrics
+from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone
-from course_lib.tasks import Task, drain
+from course_lib.tasks import Split, Task, drain
 from course_lib.training import chunk_size, evaluating
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
@@ -65,11 +66,15 @@ def random_pieces(model: Backbone, task: Task, seed: int = 0) -> Generator[None,
     return (yield from _logistic("random frozen backbone", task, parts))
 
 
-def linear_probe(model: Backbone, task: Task) -> Baseline:
-    """Logistic regression on the frozen features of `model` itself.
+def linear_probe(model: Backbone, task: Task, views: int = 0, seed: int = 0) -> Baseline:
+    """Logistic regression on the frozen features of `model` itself: a head trained to its optimum.
 
-    The counterpart of `random_frozen`.
+    The counterpart of `random_frozen`. views: random views of each training picture that the
+    classifier learns from besides the picture itself; seed decides them.
     """
+    pictures, labels = task.train
+    seen = [pictures, *(augmented(pictures, seed * 1_000 + view) for view in range(views))]
+    task = replace(task, train=Split(torch.cat(seen), labels.repeat(len(seen))))
     parts = {name: features(model, getattr(task, name).pictures) for name in SPLITS}
     return drain(_logistic("linear probe", task, parts))
 

@@ -173,7 +173,10 @@ class Run:
         self._restore_best()
         if settings.test:
             yield from self._measure("test", start)
+        # A notebook keeps many finished runs; what only training needs is four times the weights.
         self._cache.clear()
+        self.optimizer.zero_grad()
+        self.optimizer.state.clear()
         self.finished = True
         model.eval()
 

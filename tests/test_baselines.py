@@ -1,6 +1,7 @@
 import torch
 
 from course_lib import baselines
+from course_lib.augmentation import augmented
 from tests.fakes import small_backbone, small_task
 
 
@@ -43,3 +44,17 @@ def test_features_are_what_the_head_reads():
         expected = model(model.prepare(task.test.pictures))
         logits = model.head(baselines.features(model, task.test.pictures))
     torch.testing.assert_close(logits, expected)
+
+
+def test_a_linear_probe_learns_from_views_besides_the_pictures_themselves(monkeypatch):
+    model, task = small_backbone(), small_task(train=30)
+    seen = []
+    real = baselines.features
+    monkeypatch.setattr(baselines, "features", lambda m, p: seen.append(p) or real(m, p))
+    plain, viewed = baselines.linear_probe(model, task), baselines.linear_probe(model, task, 2)
+    again = baselines.linear_probe(model, task, 2)
+    train = task.train.pictures
+    assert torch.equal(seen[0], train) and plain.test > 0.6  # 1 of 3 by chance
+    views = [augmented(train, seed=k) for k in (0, 1)]
+    assert torch.equal(seen[3], torch.cat([train, *views]))
+    assert (viewed.test, viewed.C) == (again.test, again.C)

@@ -40,6 +40,16 @@ def quick(model, task, strategy, epochs=2, **settings):
     return fit(model, task, strategy, epochs, **{"progress": False, "batch_size": 5, **settings})
 
 
+def test_a_finished_run_keeps_its_weights_but_neither_gradients_nor_moments():
+    run = prepare_run(small_backbone(), small_task(), S.FULL_FINE_TUNING, 1)
+    next(tick for tick in run.ticks() if tick.kind == "train")
+    assert run.optimizer.state and run.model.head.weight.grad is not None
+    trainable = run.trainable_parameters
+    list(run.ticks())
+    assert not run.optimizer.state and all(p.grad is None for p in run.model.parameters())
+    assert run.trainable_parameters == trainable > 0 and 0 <= run.test <= 1
+
+
 @pytest.mark.parametrize("batch_norm", ["eval", "train"])
 @pytest.mark.parametrize("learn", [0, 1, 3, ("layer2",)])
 @pytest.mark.parametrize("cache", [True, False])

@@ -120,6 +120,7 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
     from tqdm import tqdm
 
     from course_lib import tracks
+    from course_lib.experiments.memory import give_back
     from course_lib.experiments.registry import claim
 
     one = claim(tag)
@@ -140,7 +141,8 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
         trials = one.trials({**settings, **changes})
         bar = tqdm(trials, desc=tag, unit="trial", leave=False, **quiet)
         rows = [{**trial, **one.measure(trial)} for trial in bar]
-        return Result(one, rows, one.judge(rows))
+    give_back()
+    return Result(one, rows, one.judge(rows))
 
 
 def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:

@@ -22,7 +22,7 @@ from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
 from course_lib.tasks import Split
 
-BLOCK = 1 << 18  # parameters that path_plane looks at together
+BLOCK = 1 << 16  # parameters that path_plane looks at together
 LINES = (("#0072B2", "circle", "s"), ("#D55E00", "diamond", "o"), ("#009E73", "cross", "^"))
 
 

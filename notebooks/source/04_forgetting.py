@@ -311,7 +311,8 @@ from course_lib.experiments.forgetting import surface
 from course_lib.see import landscape
 
 quick = os.environ.get("COURSE_QUICK") == "1"
-view = surface(points=5, pictures=32, epochs=2) if quick else surface(points=11, pictures=96)
+size = {"points": 5, "pictures": 32, "epochs": 2} if quick else {"pictures": 96, "every": 14}
+view = surface(**size)
 landscape.show(view)
 
 # %%

@@ -5,7 +5,7 @@ import weakref
 import torch
 from torch import nn
 
-from course_lib.experiments.memory import kept_bytes
+from course_lib.experiments.memory import give_back, kept_bytes
 
 
 def test_a_linear_layer_keeps_its_input_and_nothing_else():
@@ -27,3 +27,13 @@ def test_nothing_is_kept_after_counting():
         return weakref.ref(net[0].weight)
 
     assert count()() is None
+
+
+def test_giving_back_frees_what_only_refers_to_itself_and_keeps_the_rest():
+    lost, kept = nn.Linear(2, 2), nn.Linear(2, 2)
+    lost.register_buffer("table", torch.zeros(3))
+    lost.itself = [lost]  # a cycle, which counting references does not end
+    gone, before = weakref.ref(lost), kept.weight.clone()
+    del lost
+    give_back()
+    assert gone() is None and torch.equal(kept.weight, before)

@@ -28,8 +28,9 @@ def measure(trial: dict) -> dict:
     import torch
 
     from course_lib import load_backbone
-    from course_lib.experiments.memory import kept_bytes
+    from course_lib.experiments.memory import give_back, kept_bytes
 
+    give_back()  # of the net before this one
     model = load_backbone(trial["backbone"], pretrained=trial["pretrained"])
     size = model.architecture.size
     one = torch.rand(1, 3, size, size)
