@@ -148,7 +148,8 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
 def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     """The full-size run, in the image world.
 
-    Every row is stored at once, so a stopped run goes on where it was.
+    Every row is stored at once, so a stopped run goes on where it was. A trial that another claim
+    has measured in the same way is taken over from there.
     """
     from course_lib import tracks
     from course_lib.experiments.registry import claim
@@ -168,11 +169,14 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
             )
         study = stored
     done = {_key(row["trial"]): row for row in study["rows"]}
+    elsewhere = _measured_elsewhere(one, study, path.parent)
     for number, trial in enumerate(trials, 1):
         if _key(trial) in done:
             continue
-        with tracks.using(world):
-            row = {"trial": trial, "measured": _plain(one.measure(trial))}
+        row = elsewhere.get(_key(trial))
+        if row is None:
+            with tracks.using(world):
+                row = {"trial": trial, "measured": _plain(one.measure(trial))}
         study["rows"].append(row)
         done[_key(trial)] = row
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +185,21 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
         say(f"{tag}: trial {number} of {len(trials)} {trial}")
     rows = [{**trial, **done[_key(trial)]["measured"]} for trial in trials]
     return Result(one, rows, one.judge(rows), study["made_with"])
+
+
+def _measured_elsewhere(one: Claim, study: dict, folder: Path) -> dict[str, Row]:
+    """Stored rows, by trial, of other claims with the same measurement, weights and machine."""
+    from course_lib.experiments.registry import claims
+
+    rows: dict[str, Row] = {}
+    for tag, other in claims().items():
+        path = folder / f"{tag}.json"
+        if tag == one.tag or other.measure is not one.measure or not path.exists():
+            continue
+        stored = _read(path)
+        if all(stored[key] == study[key] for key in ("weights", "made_with")):
+            rows |= {_key(row["trial"]): row for row in stored["rows"]}
+    return rows
 
 
 def stored_result(tag: str, folder: Path = RESULTS) -> Result:

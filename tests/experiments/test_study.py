@@ -123,6 +123,29 @@ def test_stored_rows_carry_versions_and_hardware_and_come_back(tmp_path):
     assert "Stored rows" in back._repr_markdown_()
 
 
+def test_a_trial_that_another_claim_measured_the_same_way_is_taken_over(tmp_path, monkeypatch):
+    both = {
+        "C98": toy(tag="C98", full={"seeds": (1, 2)}),
+        "C99": toy(),
+        "C97": toy(tag="C97", measure=lambda trial: {"test": 0.0}),  # the same trials, measured else
+    }
+    monkeypatch.setattr(registry, "claims", lambda: both)
+    run_and_store("C97", tmp_path, say=lambda _: None)
+    run_and_store("C98", tmp_path, say=lambda _: None)
+    MEASURED.clear()
+    result = run_and_store("C99", tmp_path, say=lambda _: None)
+    assert [trial["seed"] for trial in MEASURED] == [0]
+    assert [round(row["test"], 1) for row in result.rows] == [0.5, 0.6, 0.7]
+
+    stored = json.loads((tmp_path / "C98.json").read_text())
+    stored["made_with"]["torch"] = "another"
+    (tmp_path / "C98.json").write_text(json.dumps(stored))
+    (tmp_path / "C99.json").unlink()
+    MEASURED.clear()
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    assert [trial["seed"] for trial in MEASURED] == [0, 1, 2]
+
+
 def test_rows_of_other_weights_are_never_mixed_in(tmp_path, monkeypatch):
     run_and_store("C99", tmp_path, say=lambda _: None)
     before = (tmp_path / "C99.json").read_bytes()
