@@ -267,7 +267,7 @@ CLAIMS = (
             "tasks": _TASKS,
             "strategies": (SCRATCH, HEAD_ONLY, FINE, FULL),
             "batch": 16,
-            "cells": ((30, 6, (1.0,), (0, 1)),),
+            "cells": ((30, 5, (1.0,), (0, 1)),),
         },
         quick={
             "tasks": _TASKS,

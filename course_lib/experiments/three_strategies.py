@@ -442,7 +442,7 @@ CLAIMS = (
         measure=transfer,
         judge=c06_judge,
         draw=draw_bars,
-        live={**_LIVE, "train": 100, "epochs": 8},
+        live={**_LIVE, "train": 100, "epochs": 7},
         quick={**_QUICK, "train": 48, "epochs": 6},
         full={**_STUDY, "train": 100, "epochs": (15, 40)},
     ),
@@ -458,7 +458,7 @@ CLAIMS = (
         measure=race,
         judge=c07_judge,
         draw=c07_draw,
-        live={"task": "new-shapes", "train": 100, "seeds": (0, 1, 2), "batch": 16, "epochs": 5},
+        live={"task": "new-shapes", "train": 100, "seeds": (0, 1, 2), "batch": 16, "epochs": 4},
         quick={"task": "new-shapes", "train": 48, "seeds": (0,), "batch": 16, "epochs": 3},
         full={
             "task": "new-shapes",
@@ -478,12 +478,12 @@ CLAIMS = (
         measure=transfer,
         judge=c08_judge,
         draw=lambda rows: draw_sizes(rows, "Less and less data"),
-        # 800 pictures are 8 passes over 100 labels: those runs are kept from C06.
+        # 700 pictures are 7 passes over 100 labels: those runs are kept from C06.
         live={
             **_LIVE,
             "strategies": (SCRATCH, HEAD_ONLY),
             "trains": (25, 100),
-            "pictures": 800,
+            "pictures": 700,
         },
         quick={
             **_QUICK,
@@ -530,7 +530,7 @@ CLAIMS = (
         measure=transfer,
         judge=c35_judge,
         draw=c35_draw,
-        live={**_LIVE, "train": 100, "epochs": 8},
+        live={**_LIVE, "train": 100, "epochs": 7},
         quick={**_QUICK, "train": 48, "epochs": 6},
         full={**_STUDY, "train": 100, "epochs": (15, 40)},
     ),

@@ -389,7 +389,7 @@ CLAIMS = (
         measure=depth,
         judge=c36_judge,
         draw=c36_draw,
-        live={"task": "new-shapes", "train": 80, "seeds": (0, 1), "epochs": 3, "batch": 16},
+        live={"task": "new-shapes", "train": 64, "seeds": (0, 1), "epochs": 3, "batch": 16},
         quick={"task": "new-shapes", "train": 36, "seeds": (0,), "epochs": 2, "batch": 16},
         full={"task": "new-shapes", "train": 400, "seeds": (0, 1, 2), "epochs": 8, "batch": 16},
     ),
