@@ -68,7 +68,9 @@ def main() -> None:
                     "source": card["source_accuracy"]["class"], "probe": {}}  # fmt: skip
             for what in targets(arguments.data):
                 scores = [
-                    linear_probe(model, what["load"](what["labels"], draw)).test
+                    linear_probe(
+                        model, what["load"](what["labels"], draw), what.get("views", 0), draw
+                    ).test
                     for draw in range(DRAWS)
                 ]
                 row["probe"][f"{what['target']}, {what['labels']}"] = scores

@@ -6,7 +6,8 @@ Rows go to benchmarks/results/transfer.json, one at a time, so a stopped run goe
 the folder that holds pneumoniamnist.npz (MedMNIST, CC BY 4.0) and ants_bees_64.npz, real pictures
 are measured too. --card writes the means into the model card. Every strategy tries the same
 learning rates (multiples of its own) and picks by validation; test pictures are opened once per
-draw.
+draw. Where a target says "12 views", every method but the two baselines also learns from 12 random
+views of each picture.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from course_lib import load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
-from course_lib.baselines import pixel_logistic_regression, random_frozen
+from course_lib.baselines import linear_probe, pixel_logistic_regression, random_frozen
 from course_lib.model_card import machine, transfer_table, write_card
 from course_lib.pretraining import write_atomically
 from course_lib.tasks import Split, Task, stratified
@@ -29,7 +30,13 @@ from course_lib.training import tune
 OUT = Path(__file__).parent / "results" / "transfer.json"
 RATES = (0.3, 1.0, 3.0)  # multiples of each strategy's own rate
 STRATEGIES = (S.SCRATCH, S.FEATURE_EXTRACTION, S.FINE_TUNING, S.FULL_FINE_TUNING)
-BASELINES = {"pixel logistic regression": None, "random frozen backbone": None}
+METHODS = (
+    "pixel logistic regression",
+    "random frozen backbone",
+    *(strategy.name for strategy in STRATEGIES),
+    "linear probe",
+)
+VIEWS = 12
 
 
 def pick(split: Split, n: int, classes: int, seed: int) -> tuple[Split, Split]:
@@ -79,7 +86,11 @@ def targets(data: Path | None) -> list[dict]:
 
     found = [
         {"target": "held-out shapes", "labels": 100, "epochs": 25, "load": built_in("new-shapes")},
+        {"target": "held-out shapes, 12 views", "labels": 100, "epochs": 25, "views": VIEWS,
+         "load": built_in("new-shapes")},
         {"target": "plain digits", "labels": 100, "epochs": 25, "load": built_in("digits")},
+        {"target": "plain digits, 12 views", "labels": 100, "epochs": 25, "views": VIEWS,
+         "load": built_in("digits")},
         {"target": "phantom radiographs", "labels": 100, "epochs": 25,
          "load": built_in("radiographs")},
         {"target": "phantom radiographs", "labels": 500, "epochs": 10,
@@ -97,17 +108,21 @@ def targets(data: Path | None) -> list[dict]:
     return found
 
 
-def measure(backbone, task: Task, name: str, epochs: int, seed: int) -> dict:
+def measure(backbone, task: Task, name: str, epochs: int, views: int, seed: int) -> dict:
     if name == "pixel logistic regression":
         one = pixel_logistic_regression(task)
         return {"test": one.test, "validation": one.validation}
     if name == "random frozen backbone":
         one = random_frozen(backbone, task, seed)
         return {"test": one.test, "validation": one.validation}
+    if name == "linear probe":
+        one = linear_probe(backbone, task, views, seed)
+        return {"test": one.test, "validation": one.validation, "C": one.C}
     strategy = next(s for s in STRATEGIES if s.name == name)
     found = tune(
         backbone, task, strategy, rates=[strategy.lr * r for r in RATES], epochs=epochs,
-        batch_size=16 if len(task.train.labels) <= 200 else 32, seed=seed, progress=False,
+        batch_size=16 if len(task.train.labels) <= 200 else 32, seed=seed, augment=views,
+        progress=False,
     )  # fmt: skip
     return {"test": found.run.test, "validation": found.run.validation, "lr": found.strategy.lr,
             "seconds": round(found.seconds, 1)}  # fmt: skip
@@ -148,13 +163,13 @@ def main() -> None:
     for seed in range(arguments.draws):
         for what in targets(arguments.data):
             task = what["load"](what["labels"], seed)
-            for name in [*BASELINES, *(s.name for s in STRATEGIES)]:
+            for name in METHODS:
                 key = (what["target"], what["labels"], name, seed)
                 if key in done:
                     continue
                 row = dict(zip(("target", "labels", "strategy", "seed"), key, strict=True))
                 row |= {"metric": task.metric, "epochs": what["epochs"]}
-                row |= measure(backbone, task, name, what["epochs"], seed)
+                row |= measure(backbone, task, name, what["epochs"], what.get("views", 0), seed)
                 study["rows"].append(row)
                 text = json.dumps(study, indent=1) + "\n"
                 write_atomically(OUT, lambda part, text=text: part.write_text(text))

@@ -1,9 +1,45 @@
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from course_lib import load_backbone
+from course_lib.tasks import Split
+
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "cache_vs_loop.py"
+
+
+@pytest.fixture()
+def script():
+    spec = importlib.util.spec_from_file_location("cache_vs_loop", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_files_of_the_usual_loop_hold_what_fit_sees(script, tmp_path):
+    model = load_backbone("worldnet")
+    pictures = torch.randint(0, 256, (12, 3, 64, 64), dtype=torch.uint8)
+    labels = torch.arange(12) % 3
+    script.write_pictures(Split(pictures, labels), tmp_path)
+    card = model.card
+    files = ImageFolder(
+        tmp_path,
+        transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize(card["mean"], card["std"])]
+        ),
+    )
+    order = [int(Path(path).stem) for path, _ in files.samples]
+    assert sorted(order) == list(range(12))
+    assert [label for _, label in files.samples] == labels[order].tolist()
+    seen = torch.stack([files[i][0] for i in range(12)])
+    torch.testing.assert_close(seen, model.prepare(pictures)[order])
 
 
 def test_the_benchmark_runs_and_writes_its_rows(tmp_path):

@@ -127,7 +127,7 @@ def test_a_trial_that_another_claim_measured_the_same_way_is_taken_over(tmp_path
     both = {
         "C98": toy(tag="C98", full={"seeds": (1, 2)}),
         "C99": toy(),
-        "C97": toy(tag="C97", measure=lambda trial: {"test": 0.0}),  # the same trials, measured else
+        "C97": toy(tag="C97", measure=lambda trial: {"test": 0.0}),  # another measurement
     }
     monkeypatch.setattr(registry, "claims", lambda: both)
     run_and_store("C97", tmp_path, say=lambda _: None)
