@@ -12,8 +12,9 @@ Repeats are interleaved, so that a slow moment of the machine meets all three. N
 but training (writing the files is not); accuracy on the test pictures follows, to show that all
 three learn the same.
 
-    python benchmarks/cache_vs_loop.py            # 1,000 pictures, 25 epochs, 3 repeats
-    python benchmarks/cache_vs_loop.py --quick    # does it run? a few pictures, 2 epochs
+    python benchmarks/cache_vs_loop.py               # 1,000 pictures, 25 epochs, batches of 64
+    python benchmarks/cache_vs_loop.py --batch 32    # stored beside it
+    python benchmarks/cache_vs_loop.py --quick       # does it run? a few pictures, 2 epochs
 """
 
 import argparse
@@ -35,10 +36,10 @@ from torchvision.io import write_png
 
 from course_lib import evaluate, fit, load_backbone, load_task, tasks
 from course_lib import strategies as S
+from course_lib.pretraining import write_atomically
 from course_lib.training import own_randomness
 
 RESULTS = Path(__file__).parent / "results" / "cache_vs_loop.json"
-BATCH = 32
 # One rate for head and last stage, which the loader loop uses too: time is what is compared.
 STRATEGIES = {
     "head only": replace(S.FEATURE_EXTRACTION, weight_decay=0.0),
@@ -54,7 +55,9 @@ def write_pictures(split, folder: Path) -> None:
         write_png(picture, str(home / f"{i:05d}.png"))
 
 
-def loader_loop(model, task, folder: Path, strategy, epochs: int, seed: int, workers: int):
+def loader_loop(
+    model, task, folder: Path, strategy, epochs: int, batch: int, seed: int, workers: int
+):
     """The usual tutorial loop. Gives (seconds, test accuracy)."""
     net = model.with_head(len(task.classes), seed)
     net.requires_grad_(False)
@@ -73,7 +76,7 @@ def loader_loop(model, task, folder: Path, strategy, epochs: int, seed: int, wor
             [transforms.ToTensor(), transforms.Normalize(card["mean"], card["std"])]
         )
         pictures = ImageFolder(folder, transform)
-        loader = DataLoader(pictures, BATCH, shuffle=True, num_workers=workers)
+        loader = DataLoader(pictures, batch, shuffle=True, num_workers=workers)
         begin = time.perf_counter()
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, strategy.lr, epochs=epochs, steps_per_epoch=len(loader), pct_start=0.1
@@ -90,30 +93,32 @@ def loader_loop(model, task, folder: Path, strategy, epochs: int, seed: int, wor
     return seconds, evaluate(net, task)
 
 
-def course_fit(model, task, strategy, epochs: int, seed: int, cache: bool):
+def course_fit(model, task, strategy, epochs: int, batch: int, seed: int, cache: bool):
     """The course's own loop. Gives (seconds, test accuracy); features are part of the seconds."""
     run = fit(
-        model, task, strategy, epochs, batch_size=BATCH, seed=seed, cache=cache,
+        model, task, strategy, epochs, batch_size=batch, seed=seed, cache=cache,
         validate_every=0, test=False, device="cpu", progress=False,
     )  # fmt: skip
     return run.seconds, run.test
 
 
-def measure(n: int, epochs: int, repeats: int, workers: int, folder: Path) -> list[dict]:
+def measure(
+    n: int, epochs: int, batch: int, repeats: int, workers: int, folder: Path
+) -> list[dict]:
     model, task = load_backbone("worldnet"), load_task("new-shapes", train=n)
     write_pictures(task.train, folder)
     # Once unmeasured: what torch does only the first time falls here.
-    course_fit(model, task, STRATEGIES["head only"], 1, 0, cache=False)
+    course_fit(model, task, STRATEGIES["head only"], 1, batch, 0, cache=False)
     rows = []
     for label, strategy in STRATEGIES.items():
         ways = {
             "loader loop": lambda seed, s=strategy: loader_loop(
-                model, task, folder, s, epochs, seed, workers
+                model, task, folder, s, epochs, batch, seed, workers
             ),
             "in-memory loop": lambda seed, s=strategy: course_fit(
-                model, task, s, epochs, seed, False
+                model, task, s, epochs, batch, seed, False
             ),
-            "cache": lambda seed, s=strategy: course_fit(model, task, s, epochs, seed, True),
+            "cache": lambda seed, s=strategy: course_fit(model, task, s, epochs, batch, seed, True),
         }
         for seed in range(repeats):
             for way, run in ways.items():
@@ -156,6 +161,7 @@ def processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few pictures, to see that it runs")
+    parser.add_argument("--batch", type=int, default=64, help="pictures in a step (default: 64)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=0, help="processes of the DataLoader")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the JSON goes")
@@ -164,7 +170,7 @@ def main() -> None:
     if given.quick:
         tasks.VALIDATION_SIZE = tasks.TEST_SIZE = n
     with tempfile.TemporaryDirectory() as folder:
-        rows = measure(n, epochs, repeats, given.workers, Path(folder))
+        rows = measure(n, epochs, given.batch, repeats, given.workers, Path(folder))
     lines = summary(rows)
     print(f"\n{'strategy':18} {'way':15} {'median s':>9} {'accuracy':>9} {'cache is':>12}")
     for line in lines:
@@ -172,14 +178,16 @@ def main() -> None:
         print(f"{line['strategy']:18} {line['way']:15} {line['seconds']:9.2f} "
               f"{line['accuracy']:9.3f} {faster:>12}")  # fmt: skip
     record = {
-        "pictures": n, "epochs": epochs, "batch": BATCH, "repeats": repeats,
+        "pictures": n, "epochs": epochs, "batch": given.batch, "repeats": repeats,
         "loader_workers": given.workers, "threads": torch.get_num_threads(),
         "processor": processor(), "cores": os.cpu_count(), "python": platform.python_version(),
         "torch": torch.__version__, "torchvision": torchvision.__version__,
         "summary": lines, "rows": rows,
     }  # fmt: skip
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    stored = json.loads(given.out.read_text("utf-8"))["runs"] if given.out.exists() else []
+    runs = [run for run in stored if run["batch"] != given.batch] + [record]
+    text = json.dumps({"runs": runs}, indent=1) + "\n"
+    write_atomically(given.out, lambda part: part.write_text(text, "utf-8"))
     print(f"\nRows are in {given.out}.")
 
 

@@ -44,8 +44,12 @@ def test_the_picture_files_of_the_usual_loop_hold_what_fit_sees(script, tmp_path
 
 def test_the_benchmark_runs_and_writes_its_rows(tmp_path):
     out = tmp_path / "rows.json"
-    subprocess.run([sys.executable, SCRIPT, "--quick", "--out", out], check=True, timeout=600)
-    record = json.loads(out.read_text())
+    for batch in ("12", "16", "12"):
+        command = [sys.executable, SCRIPT, "--quick", "--batch", batch, "--out", out]
+        subprocess.run(command, check=True, timeout=600)
+    runs = json.loads(out.read_text())["runs"]
+    assert [run["batch"] for run in runs] == [16, 12]
+    record = runs[-1]
     assert len(record["rows"]) == 2 * 3
     assert {row["way"] for row in record["rows"]} == {"loader loop", "in-memory loop", "cache"}
     for line in record["summary"]:
