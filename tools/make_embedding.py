@@ -9,6 +9,7 @@ import sys
 import torch
 
 from course_lib.adaptation import lenet, load_domains, methods, prepare_adaptation
+from course_lib.model_card import machine
 from course_lib.widgets.embedding import STORED, Path3D
 
 LOOKS, PICTURES, LR = 12, 5_000, 4e-3
@@ -30,9 +31,10 @@ def main(steps: int) -> None:
                 frames.append(path.look(run, step.number))
                 print(method.name, {k: v for k, v in frames[-1].items() if k != "points"})
         paths[f"stored: {method.name}"] = {"labels": path.labels, "frames": frames}
-    stored = {"steps": steps, "pictures": PICTURES, "labels": path.labels, "paths": paths}
+    study = {"steps": steps, "pictures": PICTURES, "seed": 0, "made_with": machine()}
+    stored = {**study, "labels": path.labels, "paths": paths}
     STORED.write_text(json.dumps(stored, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4_000)
