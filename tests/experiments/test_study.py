@@ -146,6 +146,18 @@ def test_a_trial_that_another_claim_measured_the_same_way_is_taken_over(tmp_path
     assert [trial["seed"] for trial in MEASURED] == [0, 1, 2]
 
 
+def test_rows_of_a_size_that_the_claim_had_once_are_kept_but_not_judged(tmp_path, monkeypatch):
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy(full={"seeds": (2, 3)})})
+    assert stored_result("C99", tmp_path).sentence.startswith("1 of 2 trials are stored so far.")
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    assert [row["seed"] for row in stored_result("C99", tmp_path).rows] == [2, 3]
+    assert len(json.loads((tmp_path / "C99.json").read_text())["rows"]) == 4
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy(full={"seeds": (8, 9)})})
+    with pytest.raises(CourseError, match="0 of 2 trials are stored so far"):
+        stored_result("C99", tmp_path)
+
+
 def test_rows_of_other_weights_are_never_mixed_in(tmp_path, monkeypatch):
     run_and_store("C99", tmp_path, say=lambda _: None)
     before = (tmp_path / "C99.json").read_bytes()

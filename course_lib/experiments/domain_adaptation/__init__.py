@@ -116,7 +116,7 @@ CLAIMS = (
         draw=digits.c24_draw,
         live={"seeds": (0, 1), "pictures": 1_000, "steps": 150, "looks": 3, "lr": _LR},
         quick={"seeds": (0, 1), "pictures": 500, "steps": 40, "looks": 2, "lr": _LR},
-        full={"seeds": (0, 1, 2), "pictures": 3_000, "steps": 600, "looks": 6, "lr": _LR},
+        full={"seeds": (0, 1, 2), "pictures": 10_000, "steps": 4_000, "looks": 8, "lr": _LR},
     ),
     Claim(
         tag="C25",
