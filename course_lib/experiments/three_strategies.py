@@ -494,9 +494,11 @@ CLAIMS = (
         },
         full={
             **_STUDY,
+            "seeds": (0, 1, 2),
+            "rates": (0.3, 1.0),
             "strategies": (SCRATCH, HEAD_ONLY, FULL),
-            "trains": (24, 60, 150, 400, 1000, 3000),
-            "pictures": 6_000,
+            "trains": (24, 60, 150, 400, 1_000),
+            "pictures": 3_000,
         },
     ),
     Claim(
