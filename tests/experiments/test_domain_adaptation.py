@@ -8,6 +8,7 @@ import pytest
 from course_lib.experiments.domain_adaptation import digits, night
 from course_lib.experiments.domain_adaptation.tables import DANN, ORACLE, SELF, SOURCE, complete
 from course_lib.experiments.registry import claim
+from tests.experiments.runs import run_judge_and_draw
 
 SEEDS = (0, 1, 2)
 
@@ -193,19 +194,9 @@ def small_night(monkeypatch):
 
 @pytest.mark.parametrize("tag", TINY)
 def test_every_claim_runs_judges_and_draws_at_its_smallest(tag, small_night):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     one = claim(tag)
     size = {**one.quick, **TINY[tag]}
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(size)]
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)
+    run_judge_and_draw(one, size)
 
 
 @pytest.mark.parametrize("name", ("translation", "continued pretraining", "feature extraction"))

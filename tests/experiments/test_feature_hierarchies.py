@@ -11,6 +11,7 @@ from course_lib.errors import CourseError
 from course_lib.experiments import feature_hierarchies as lesson
 from course_lib.experiments import halves
 from course_lib.experiments.registry import claim
+from tests.experiments.runs import run_judge_and_draw
 
 SEEDS = (0, 1, 2)
 WOBBLE = {0: -0.005, 1: 0.0, 2: 0.005}
@@ -208,20 +209,10 @@ def test_a_transplant_keeps_frozen_stages_and_learns_the_others():
 
 @pytest.mark.parametrize("tag", ["C01", "C02", "C03", "C04", "C05", "C37", "C38"])
 def test_every_claim_of_lesson_01_runs_judges_and_draws(tag):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     one = claim(tag)
     tiny = {**one.quick, "seeds": (0, 1)}
     small = {"train": 40, "validation": 20, "test": 40, "pictures": 40, "epochs": 1}
     if tag == "C04":  # its shares are ends of epochs
         del small["epochs"]
     tiny |= {key: value for key, value in small.items() if key in tiny}
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(tiny)]
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)
+    run_judge_and_draw(one, tiny)

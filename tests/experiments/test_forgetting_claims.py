@@ -1,44 +1,15 @@
 """Lesson 04's claims: judged on planted rows, and run once on a tiny task."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
 
-import course_lib
 from course_lib import CourseError, load_task
 from course_lib.experiments import forgetting as lesson
 from course_lib.experiments.registry import claim
 from course_lib.experiments.trials import BASELINES
-from course_lib.tasks import Split
+from tests.experiments.runs import jitter, run_judge_and_draw
 
 SEEDS = (0, 1, 2)
-
-
-@pytest.fixture
-def short_tasks(monkeypatch):
-    """The same tasks with few validation and test pictures, and one run's worth of caches."""
-    from course_lib.experiments import trials
-
-    original = load_task
-
-    def short(name, train=None, seed=0):
-        task = original(name, train=train, seed=seed)
-        parts = {
-            split: Split(*(part[:60] for part in getattr(task, split)))
-            for split in ("validation", "test")
-        }
-        return replace(task, **parts)
-
-    monkeypatch.setattr(course_lib, "load_task", short)
-    trials._transfer.cache_clear()
-    yield
-    trials._transfer.cache_clear()
-
-
-def jitter(seed: int) -> float:
-    return 0.002 * (seed - 1)
 
 
 def test_a_narrowed_task_keeps_the_number_of_labels_and_renumbers_nothing():
@@ -165,10 +136,6 @@ def test_c21_asks_half_way_and_looks_for_a_valley():
 
 @pytest.mark.parametrize("tag", ["C18", "C19", "C20", "C21"])
 def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch, short_tasks):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     one = claim(tag)
     tiny = {**one.quick, "train": 20, "batch": 10, "source_pictures": 10}
     tiny |= {"epochs": (1, 2), "usual_epochs": 1} if tag == "C18" else {"epochs": 2}
@@ -181,13 +148,7 @@ def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch, shor
         tiny["statistics"] = ("kept", "recomputed")
         monkeypatch.setattr(lesson, "OLD_FOR_TRAINING", 10)
     lesson._forgetting.cache_clear()
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(tiny)]
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)
+    run_judge_and_draw(one, tiny)
 
 
 def test_the_surface_of_two_runs_is_drawn_around_the_pretrained_point(short_tasks):

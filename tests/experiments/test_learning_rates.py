@@ -1,44 +1,14 @@
 """Lesson 03's claims: judged on planted rows, and run once on a tiny task."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-import course_lib
-from course_lib import load_task
 from course_lib.experiments import learning_rates as lesson
 from course_lib.experiments.registry import claim
 from course_lib.experiments.trials import BASELINES
-from course_lib.tasks import Split
+from tests.experiments.runs import jitter, run_judge_and_draw
 
 STAGES = ("stem", "layer4")
 SEEDS = (0, 1, 2)
-
-
-@pytest.fixture
-def short_tasks(monkeypatch):
-    """The same tasks with few validation and test pictures, and one run's worth of caches."""
-    from course_lib.experiments import trials
-
-    original = load_task
-
-    def short(name, train=None, seed=0):
-        task = original(name, train=train, seed=seed)
-        parts = {
-            split: Split(*(part[:60] for part in getattr(task, split)))
-            for split in ("validation", "test")
-        }
-        return replace(task, **parts)
-
-    monkeypatch.setattr(course_lib, "load_task", short)
-    trials._transfer.cache_clear()
-    yield
-    trials._transfer.cache_clear()
-
-
-def jitter(seed: int) -> float:
-    return 0.002 * (seed - 1)
 
 
 def baselines():
@@ -142,20 +112,10 @@ def test_c17_compares_paired_draws(gradual, verdict):
 
 @pytest.mark.parametrize("tag", ["C14", "C15", "C16", "C17"])
 def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch, short_tasks):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     one = claim(tag)
     tiny = {**one.quick, "train": 20, "epochs": 2, "batch": 10, "seeds": (0, 1)}
     if "steps" in tiny:
         tiny |= {"steps": (1, 4), "source_pictures": 10}
     monkeypatch.setattr(lesson, "SOURCE_PICTURES", 10)
     lesson._tuned.cache_clear()
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(tiny)]
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)
+    run_judge_and_draw(one, tiny)

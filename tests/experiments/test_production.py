@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from course_lib.experiments import trials
 from course_lib.experiments.production import choosing, grey, mistakes, x_rays
 from course_lib.experiments.registry import claim
 from course_lib.see.places import importance_of_places
+from tests.experiments.runs import run_judge_and_draw
 
 TAGS = ("C27", "C27b", "C28", "C29", "C29b", "C29c", "C30")
 
@@ -253,23 +253,12 @@ TINY = {
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     for module in (mistakes, grey, x_rays, trials):
         monkeypatch.setattr(module, "backbone", lambda: load_backbone(pretrained=False))
     mistakes._trained.cache_clear()
     mistakes._features.cache_clear()
     one = claim(tag)
     size = {**one.quick, **TINY[tag]}
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(size)]
+    run_judge_and_draw(one, size)
     mistakes._trained.cache_clear()
     mistakes._features.cache_clear()
-    json.dumps(rows)
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from course_lib import load_backbone, load_task, tasks
@@ -11,6 +10,7 @@ from course_lib.experiments import three_strategies as lesson
 from course_lib.experiments import trials, unfreezing
 from course_lib.experiments.registry import claim
 from course_lib.training import prepare_run
+from tests.experiments.runs import run_judge_and_draw
 from tests.fakes import small_backbone
 
 NAMES = (lesson.SCRATCH, lesson.HEAD_ONLY, lesson.FULL, *lesson.BASELINES)
@@ -125,21 +125,11 @@ def tiny_world(monkeypatch):
 
 @pytest.mark.parametrize("tag", [one.tag for one in lesson.CLAIMS])
 def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, tiny_world):
-    from matplotlib import pyplot as plt
-
-    from course_lib.figures import style
-
     one = claim(tag)
     tiny = {**one.quick, **{key: value for key, value in TINY.items() if key in one.quick}}
     if "cells" in tiny:
         tiny["cells"] = ((12, 2, (1.0,), (0, 1)), (24, 1, (1.0,), (0, 1)))
-    rows = [{**trial, **one.measure(trial)} for trial in one.trials(tiny)]
-    finding = one.judge(rows)
-    assert finding.sentence.count(".") > 1 and len(finding.alt) > 40
-    with style():
-        figure = one.draw(rows)
-    assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
-    plt.close(figure)
+    run_judge_and_draw(one, tiny)
 
 
 def test_a_trial_can_be_measured_after_it_has_been_json(monkeypatch):

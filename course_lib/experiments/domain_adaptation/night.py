@@ -10,6 +10,7 @@ from course_lib.experiments.domain_adaptation.tables import (
     ORACLE,
     SOURCE,
     TRANSLATION,
+    bar,
     bars,
     complete,
     scores,
@@ -303,17 +304,6 @@ def c25_draw(rows: list[Row]):
 
 def _pairs(ax, rows: list[Row], lanes: dict) -> None:
     for place, (key, look) in enumerate(list(lanes.values())[::-1]):
-        values = np.array([row[key] for row in rows])
-        ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.6)
-        ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=6)
-        ax.annotate(
-            f"{values.mean():.3f}",
-            (values.max(), place),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=look.color,
-            fontsize=9,
-        )
+        bar(ax, place, np.array([row[key] for row in rows]), look)
     ax.set_yticks(range(len(lanes)), list(lanes)[::-1])
     ax.grid(axis="y", visible=False)

@@ -44,23 +44,27 @@ def name_of(candidate: Row) -> str:
     return f"{candidate['method']}{place} x {candidate['weight']:g}"
 
 
+def bar(ax, place: int, values: np.ndarray, look) -> None:
+    """A bar for the mean, a mark for every seed, the mean in figures."""
+    ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
+    ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
+    ax.annotate(
+        f"{values.mean():.3f}",
+        (values.max(), place),
+        xytext=(7, 0),
+        textcoords="offset points",
+        va="center",
+        color=look.color,
+        fontsize=9,
+    )
+
+
 def bars(ax, rows: list[Row], names: list[str], key: str = "test") -> None:
     """One bar per method for the mean, a mark for every seed; the oracle is a line as well."""
     from course_lib.figures import LOOKS
 
     for place, name in enumerate(names[::-1]):
-        values, look = scores(rows, name, key), LOOKS[name]
-        ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
-        ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
-        ax.annotate(
-            f"{values.mean():.3f}",
-            (values.max(), place),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=look.color,
-            fontsize=9,
-        )
+        bar(ax, place, scores(rows, name, key), LOOKS[name])
     for name in (SOURCE, ORACLE):
         if name in names:
             ax.axvline(scores(rows, name, key).mean(), color="#777777", lw=1, ls=":")
