@@ -177,3 +177,12 @@ def test_pieces_refuse_what_load_task_refuses():
         tasks.drain(tasks.task_in_pieces("new-shape", 10))
     with pytest.raises(CourseError, match="6 or more"):
         tasks.drain(tasks.task_in_pieces("new-shapes", 3))
+
+
+def test_a_quickly_validated_task_differs_in_its_validation_pictures_alone():
+    task = small_task()
+    few = tasks.quickly_validated(task, 5)
+    assert torch.equal(few.validation.pictures, task.validation.pictures[:5])
+    assert torch.equal(few.validation.labels, task.validation.labels[:5])
+    assert few.train is task.train and few.test is task.test and len(task.validation.labels) == 12
+    assert len(tasks.quickly_validated(task, 500).validation.labels) == 12

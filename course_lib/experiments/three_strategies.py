@@ -140,8 +140,9 @@ def race(trial: dict) -> dict:
 @lru_cache(maxsize=128)
 def _race(task, train, seed, strategy, epochs, batch) -> dict:
     from course_lib import fit, load_task
+    from course_lib.tasks import quickly_validated
 
-    target = load_task(task, train=train, seed=seed)
+    target = quickly_validated(load_task(task, train=train, seed=seed))
     run = fit(
         trials.backbone(),
         target,

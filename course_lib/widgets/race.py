@@ -15,7 +15,7 @@ import traitlets
 
 from course_lib import metrics
 from course_lib import strategies as S
-from course_lib.tasks import Split
+from course_lib.tasks import quickly_validated
 from course_lib.widgets.live import LiveWidget, looks, module
 
 STRATEGIES = (
@@ -30,7 +30,6 @@ FOUR = tuple(strategy.name for strategy in STRATEGIES[:4])
 TASKS = ("new-shapes", "new-textures", "night-shapes", "digits-blended", "radiographs")
 LABELS = (20, 50, 100, 200, 500, 1000, 2000, 5000)
 BASELINES = ("pixel logistic regression", "random frozen backbone")
-VALIDATION = 200  # pictures that draw the curves: enough to see, few enough not to wait for
 SHARE = 6  # while lanes train, one piece in so many is of the baselines
 
 
@@ -149,7 +148,7 @@ class Race(LiveWidget):
                 if key != (self.task, self.train, self.seed, self.backbone):
                     break  # the slider moved on
             else:
-                self._target, self._target_key = _shortened(pieces.value), key
+                self._target, self._target_key = quickly_validated(pieces.value), key
 
     def _rebuild(self) -> Iterator[dict | None]:
         """Lanes for the settings as they are now; those that still fit stay as they are."""
@@ -328,12 +327,6 @@ def _facts(net) -> dict:
 def batch_size(train: int) -> int:
     """Pictures of a training step: 32, or 16 where an epoch would have fewer than ten steps."""
     return 32 if train >= 320 else 16
-
-
-def _shortened(task):
-    """The task with the first VALIDATION pictures of its validation part."""
-    pictures, labels = task.validation
-    return replace(task, validation=Split(pictures[:VALIDATION], labels[:VALIDATION]))
 
 
 def _validate(run):
