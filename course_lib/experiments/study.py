@@ -156,11 +156,11 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     from course_lib.model_card import machine
     from course_lib.pretraining import write_atomically
 
-    one, world = claim(tag), tracks.TRACKS["world"]
+    one, world, here = claim(tag), tracks.TRACKS["world"], machine()
     with tracks.using(world):
         trials = [_plain(trial) for trial in one.trials(one.full)]
     path = Path(folder) / f"{tag}.json"
-    study = {"claim": tag, "made_with": machine(), "weights": _weights(), "rows": []}
+    study = {"claim": tag, "made_with": here, "weights": _weights(), "rows": []}
     if path.exists():
         stored = _read(path)
         if stored["weights"] != study["weights"]:
@@ -177,6 +177,8 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
         if row is None:
             with tracks.using(world):
                 row = {"trial": trial, "measured": _plain(one.measure(trial))}
+            if here != study["made_with"]:  # begun elsewhere: what is measured here says so
+                row["made_with"] = here
         study["rows"].append(row)
         done[_key(trial)] = row
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +200,8 @@ def _measured_elsewhere(one: Claim, study: dict, folder: Path) -> dict[str, Row]
             continue
         stored = _read(path)
         if all(stored[key] == study[key] for key in ("weights", "made_with")):
-            rows |= {_key(row["trial"]): row for row in stored["rows"]}
+            mine = [row for row in stored["rows"] if "made_with" not in row]
+            rows |= {_key(row["trial"]): row for row in mine}
     return rows
 
 

@@ -123,6 +123,20 @@ def test_stored_rows_carry_versions_and_hardware_and_come_back(tmp_path):
     assert "Stored rows" in back._repr_markdown_()
 
 
+def test_rows_that_another_machine_adds_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy(full={"seeds": (0,)})})
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    path = tmp_path / "C99.json"
+    elsewhere = json.loads(path.read_text())
+    elsewhere["made_with"]["processor"] = "another"
+    path.write_text(json.dumps(elsewhere))
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy(full={"seeds": (0, 1)})})
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    stored = json.loads(path.read_text())
+    assert stored["made_with"]["processor"] == "another" and "made_with" not in stored["rows"][0]
+    assert stored["rows"][1]["made_with"]["processor"] != "another"
+
+
 def test_a_trial_that_another_claim_measured_the_same_way_is_taken_over(tmp_path, monkeypatch):
     both = {
         "C98": toy(tag="C98", full={"seeds": (1, 2)}),
