@@ -228,9 +228,9 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
 
     done = f"{len(wanted) - len(missing)} of {len(wanted)} trials are stored so far."
     unfinished = Unfinished(f"{tag}: {done} `course claims run {tag}` goes on.")
-    if not kept:
-        raise unfinished
     rows = _whole_draws(rows, [json.loads(key) for key in missing])
+    if not rows:
+        raise unfinished
     try:
         finding = one.judge(rows)
     except (ArithmeticError, LookupError, ValueError) as error:  # a judge looks for whole draws
@@ -240,9 +240,9 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
 
 
 def _whole_draws(rows: list[Row], missing: list[dict]) -> list[Row]:
-    """The rows of draws (seeds) of which no trial is missing; all rows where there are none."""
+    """The rows of draws (seeds) of which no trial is missing."""
     begun = {trial.get("seed") for trial in missing}
-    return [row for row in rows if row.get("seed") not in begun] or rows
+    return [row for row in rows if row.get("seed") not in begun]
 
 
 def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:
