@@ -32,7 +32,7 @@ import torchvision
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
-from torchvision.io import write_png
+from torchvision.transforms.functional import to_pil_image
 
 from course_lib import evaluate, fit, load_backbone, load_task, tasks
 from course_lib import strategies as S
@@ -52,7 +52,7 @@ def write_pictures(split, folder: Path) -> None:
     for i, (picture, label) in enumerate(zip(*split, strict=True)):
         home = folder / f"{int(label):03d}"
         home.mkdir(exist_ok=True)
-        write_png(picture, str(home / f"{i:05d}.png"))
+        to_pil_image(picture).save(home / f"{i:05d}.png")
 
 
 def loader_loop(

@@ -81,12 +81,21 @@ def test_formgrader_shows_scores_and_takes_a_manual_grade(formgrader, graded_cou
     row = next(r for r in rows.all() if "9 / 12" in r.inner_text())
     browser.goto(formgrader + row.locator("a").first.get_attribute("href"))
     browser.get_by_text("def scale").first.wait_for(timeout=60_000)
+    # Formgrader asks for the scores when the page is already there.
+    browser.wait_for_function(
+        "fields => [...document.querySelectorAll('input.score')].slice(0, fields)"
+        ".filter(field => field.value || field.placeholder).length === fields",
+        arg=4,
+        timeout=60_000,
+    )
     fields = browser.locator("input.score")
     values = [f.input_value() or f.get_attribute("placeholder") for f in fields.all()]
     assert [float(v) for v in values[:4]] == [1, 2, 2, 4], values
-    fields.nth(4).fill("2.5")
-    fields.nth(4).press("Tab")
-    browser.wait_for_timeout(2000)
+    with browser.expect_response(
+        lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"
+    ):
+        fields.nth(4).fill("2.5")
+        fields.nth(4).press("Tab")
     assert "<script>x" not in browser.content()
     pages = feedback.write_all(graded_course, quizlab.BANK)
     ann = next(p for p in pages if "ann" in str(p)).read_text()
