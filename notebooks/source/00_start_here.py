@@ -268,7 +268,12 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 # | lesson | question | time |
 # |---|---|---|
 # | **00 Start here** | what is transfer learning, and does it run here? | 15 min |
+# | [01 Feature hierarchies](01_feature_hierarchies.ipynb) | which stage knows what? | 50 min |
 # | [02 Three strategies](02_three_strategies.ipynb) | freeze, fine-tune or scratch? | 60 min |
+# | [03 Learning rates](03_learning_rates.ipynb) | one rate for all layers? | 45 min |
+# | [04 Forgetting](04_forgetting.ipynb) | what does fine-tuning erase? | 50 min |
+# | [05 Domain adaptation](05_domain_adaptation.ipynb) | other pictures, no labels? | 60 min |
+# | [06 Production](06_production.ipynb) | can I trust this number? | 60 min |
 #
 # **What you can now say**
 # - A *backbone* turns a picture into features, a *head* turns features into classes.
