@@ -296,8 +296,8 @@ judge("l05-adabn", NIGHT_SHARE.of(night_share), f"To be exact, {night_share:.0f}
 # and no mean or variance can undo that.
 #
 # A share above 100 percent is no mistake. The oracle is a reference and not a ceiling: it learns
-# from as many labelled pictures as the others, but from night ones, which are dark and noisy.
-# Whoever learns by day and then adapts has seen the shapes more clearly.
+# from as many labelled pictures as the others, but from night ones, which are dark and noisy. That
+# clearer pictures teach more is a guess, which this lesson does not measure.
 #
 # And look at the baseline "feature extraction": it touches no statistics and no backbone weight,
 # and loses less at night than source-only. Part of the "domain gap" was made by our own fine-tuning

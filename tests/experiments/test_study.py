@@ -113,6 +113,17 @@ def test_a_study_half_way_is_judged_by_its_whole_draws_and_stays_undecided(tmp_p
         assert judged == seen  # no judge sees a draw of which a trial is missing
 
 
+def test_whole_draws_that_a_judge_still_cannot_judge_are_unfinished(tmp_path, monkeypatch):
+    def judge(rows):
+        raise IndexError
+
+    run_and_store("C99", tmp_path, say=lambda _: None)
+    wants_more = toy(judge=judge, full={"seeds": (0, 1, 2, 3)})
+    monkeypatch.setattr(registry, "claims", lambda: {"C99": wants_more})
+    with pytest.raises(study.Unfinished, match="3 of 4 trials.*course claims run C99"):
+        stored_result("C99", tmp_path)
+
+
 def test_stored_rows_carry_versions_and_hardware_and_come_back(tmp_path):
     run_and_store("C99", tmp_path, say=lambda _: None)
     back = stored_result("C99", tmp_path)
