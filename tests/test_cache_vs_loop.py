@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision import transforms
-from torchvision.datasets import ImageFolder
 
 from course_lib import load_backbone
 from course_lib.tasks import Split
@@ -28,18 +26,25 @@ def test_the_picture_files_of_the_usual_loop_hold_what_fit_sees(script, tmp_path
     pictures = torch.randint(0, 256, (12, 3, 64, 64), dtype=torch.uint8)
     labels = torch.arange(12) % 3
     script.write_pictures(Split(pictures, labels), tmp_path)
-    card = model.card
-    files = ImageFolder(
-        tmp_path,
-        transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize(card["mean"], card["std"])]
-        ),
-    )
+    files = script.from_files(model, tmp_path, 4, 0).dataset
     order = [int(Path(path).stem) for path, _ in files.samples]
     assert sorted(order) == list(range(12))
     assert [label for _, label in files.samples] == labels[order].tolist()
     seen = torch.stack([files[i][0] for i in range(12)])
     torch.testing.assert_close(seen, model.prepare(pictures)[order])
+
+
+def test_batches_from_memory_hold_each_picture_once_in_a_new_order_each_time(script):
+    model = load_backbone("worldnet")
+    pictures = torch.randint(0, 256, (10, 3, 64, 64), dtype=torch.uint8)
+    batches = script.FromMemory(model, Split(pictures, torch.arange(10)), 4)
+    rounds = [list(batches) for _ in range(2)]
+    assert len(batches) == 3 and [len(y) for _, y in rounds[0]] == [4, 4, 2]
+    orders = [torch.cat([y for _, y in round_]) for round_ in rounds]
+    assert [order.sort().values.tolist() for order in orders] == [list(range(10))] * 2
+    assert orders[0].tolist() != orders[1].tolist()
+    seen = torch.cat([x for x, _ in rounds[0]])
+    torch.testing.assert_close(seen, model.prepare(pictures)[orders[0]])
 
 
 def test_the_benchmark_runs_and_writes_its_rows(tmp_path):
@@ -50,8 +55,9 @@ def test_the_benchmark_runs_and_writes_its_rows(tmp_path):
     runs = json.loads(out.read_text())["runs"]
     assert [run["batch"] for run in runs] == [16, 12]
     record = runs[-1]
-    assert len(record["rows"]) == 2 * 3
-    assert {row["way"] for row in record["rows"]} == {"loader loop", "in-memory loop", "cache"}
+    assert len(record["rows"]) == 2 * 4
+    ways = ["loader loop", "in-memory loop", "fit, no cache", "cache"]
+    assert [row["way"] for row in record["rows"]] == ways * 2
     for line in record["summary"]:
         assert line["seconds"] > 0 and 0 <= line["accuracy"] <= 1
         assert (line["cache is faster by"] == 1) or line["way"] != "cache"

@@ -1,6 +1,7 @@
-"""README and CONTRIBUTING: links lead somewhere, commands exist, code runs on real names."""
+"""README and CONTRIBUTING: links lead somewhere, commands exist, code runs, figures are stored."""
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from course_lib import cli
+from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
+from course_lib.model_card import transfer_table
 
 ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
 PAGES = [path for name in ("README.md", "CONTRIBUTING.md") if (path := ROOT / name).is_file()]
 MAKEFILE = (ROOT / "Makefile").read_text()
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
@@ -85,3 +89,39 @@ def test_the_command_line_lists_every_command():
         [sys.executable, "-m", "course_lib.cli", "--help"], capture_output=True, text=True
     )
     assert all(name in found.stdout for name, _, _ in cli.COMMANDS)
+
+
+def stored(name: str) -> dict:
+    return json.loads((ROOT / "benchmarks/results" / name).read_text())
+
+
+def test_the_readme_shows_the_stored_figures_of_the_cache():
+    names = {"head only": "head", "last stage + head": "last stage and head"}
+    text = README.read_text("utf-8")
+    for run in stored("cache_vs_loop.json")["runs"]:
+        lines = run["summary"]
+        for strategy, name in names.items():
+            mine = [line for line in lines if line["strategy"] == strategy]
+            factors = [f"{line['cache is faster by']:.2g}" for line in mine[:-1]]
+            assert f"| {name} | {run['batch']} | {' | '.join(factors)} |" in text
+            accuracies = [line["accuracy"] for line in mine]
+            assert max(accuracies) - min(accuracies) < 0.006
+
+
+def test_the_readme_shows_the_transfer_that_the_model_card_holds():
+    table = transfer_table(read_card(WORLDNET_WEIGHTS)).split("\n\n")[0]
+    assert table in README.read_text("utf-8")
+
+
+def test_the_readme_shows_the_stored_figures_of_grading():
+    best = {}
+    for row in stored("grading_throughput.json")["rows"]:
+        if row["grader"] == "course quiz grade" and row["workers"] == 2:
+            best[row["quiz"]] = row
+    concept, torch = best["concept"], best["torch"]
+    assert (
+        f"{concept['per_minute']:,.0f} submissions a minute with concept questions and "
+        f"{torch['per_minute']:.0f} with two torch tasks, {concept['times_stock']:.0f} and "
+        f"{torch['times_stock']:.0f} times what stock nbgrader does with the same answers; "
+        f"{concept['peak_mb']:.0f} and {torch['peak_mb']:.0f} MB of memory"
+    ) in " ".join(README.read_text("utf-8").split())

@@ -632,7 +632,7 @@ def c21_judge(rows: list[Row]) -> Finding:
         f"source accuracy {with_spread(at(0, 'source'))}; at the end {with_spread(at(1, 'test'))} "
         f"and {with_spread(at(1, 'source'))}. Half way they were "
         f"{with_spread(at(HALF, 'test'))} and {with_spread(at(HALF, 'source'))}: "
-        f"{points(gain.mean())} of the source task back for {100 * change.mean():+.1f} points on "
+        f"{points(gain.mean())} of the source task back for {100 * change.mean():+z.1f} points on "
         f"the new one (95 % interval {100 * interval(change)[0]:.1f} to "
         f"{100 * interval(change)[1]:.1f}). "
         + ("Nowhere on the way did the new task fall below both ends by more than "

@@ -233,7 +233,7 @@ def c12_judge(rows: list[Row]) -> Finding:
         f"{with_spread(scores(rows, strategy=FULL, train=most))}, the head alone "
         f"{with_spread(scores(rows, strategy=HEAD_ONLY, train=most))}. Scratch against the better "
         "pretrained start: "
-        + ", ".join(f"{100 * mean(leads[train]):+.1f} points at {train}" for train in sizes)
+        + ", ".join(f"{100 * mean(leads[train]):+z.1f} points at {train}" for train in sizes)
         + f" (at {most}: 95 % interval {100 * low:+.1f} to {100 * high:+.1f}). {crossed}"
     )
     alt = "Test accuracy against number of labels. " + "; ".join(

@@ -40,8 +40,8 @@ def together(verdicts: Sequence[str]) -> str:
 
 
 def points(value: float) -> str:
-    """0.4235 as "42.4 points"."""
-    return f"{100 * value:.1f} points"
+    """0.4235 as "42.4 points"; no minus before a zero."""
+    return f"{100 * value:z.1f} points"
 
 
 def with_spread(values: Sequence[float]) -> str:

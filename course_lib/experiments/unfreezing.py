@@ -182,7 +182,7 @@ def c11_judge(rows: list[Row]) -> Finding:
     )
     sentence = (
         f"{told}. Head first against everything at once: "
-        + ", ".join(f"{100 * mean(gain):+.1f} points {word}" for word, gain in gains.items())
+        + ", ".join(f"{100 * mean(gain):+z.1f} points {word}" for word, gain in gains.items())
         + ". Part by part: "
         + "; ".join(f"better {word}: {verdict}" for word, verdict in verdicts.items())
         + "."
@@ -335,7 +335,7 @@ def c13_judge(rows: list[Row]) -> Finding:
         told.append(
             f"{shift}: best block {best} ({mean(value[best]):.3f}; everything "
             f"{mean(value['everything']):.3f}, nothing {mean(value['nothing']):.3f}), early "
-            f"against late {100 * mean(early - late):+.1f} points: {verdicts[shift]}"
+            f"against late {100 * mean(early - late):+z.1f} points: {verdicts[shift]}"
         )
     alt = "Test accuracy after training one block, for three shifts. " + "; ".join(
         f"{shift}: "

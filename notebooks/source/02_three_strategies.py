@@ -147,7 +147,7 @@ def average(result, strategy, key="test"):
 
 
 gap = 100 * (average(c06, "feature extraction") - average(c06, "scratch"))
-judge("l02-gap", GAP.of(gap), f"To be exact, {gap:.0f} points.")
+judge("l02-gap", GAP.of(gap), f"To be exact, {gap:z.0f} points.")
 
 # %% [markdown]
 # **What we saw.** The four numbers have one thing in common: a linear classifier at the end. What
@@ -230,7 +230,7 @@ def scratch_at(train):
 
 sizes = sorted({row["train"] for row in c08.rows})
 loss = 100 * (scratch_at(sizes[-1]) - scratch_at(sizes[0]))
-judge("l02-loss", LOSS.of(loss), f"{loss:.0f} points from {sizes[-1]} labels to {sizes[0]}.")
+judge("l02-loss", LOSS.of(loss), f"{loss:z.0f} points from {sizes[-1]} labels to {sizes[0]}.")
 
 # %% [markdown]
 # **What we saw.** The axis is logarithmic: each step to the right costs a multiple of the

@@ -218,7 +218,7 @@ outcome = (
     else "lost up to 10 points" if lost <= 0.1
     else "lost more than 10 points"
 )  # fmt: skip
-judge("p04-frozen", outcome, f"It lost {100 * lost:.0f} points.")
+judge("p04-frozen", outcome, f"It lost {100 * lost:z.0f} points.")
 
 # %% [markdown]
 # **What we saw.** Batch norm keeps two *buffers* per channel, a running mean and a running

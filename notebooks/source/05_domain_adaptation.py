@@ -338,7 +338,7 @@ c25.show()
 # %%
 gains = [row["test"] - row["source_only"] for row in c25.rows]
 gain = 100 * sum(gains) / len(gains)
-judge("l05-translated", GAIN.of(gain), f"To be exact, {gain:.0f} points.")
+judge("l05-translated", GAIN.of(gain), f"To be exact, {gain:z.0f} points.")
 
 # %% [markdown]
 # Look at the pictures. The stored translator has learnt for some thousand steps; *Train live* shows

@@ -123,7 +123,7 @@ c29b.show()
 # %%
 careless = [r for r in c29b.rows if r["split"] == "by picture"]
 flattery = 100 * np.mean([r["promised"] - r["truth"] for r in careless])
-judge("l06-leak", FLATTERY.of(flattery), f"To be exact, {flattery:.1f} points.")
+judge("l06-leak", FLATTERY.of(flattery), f"To be exact, {flattery:z.1f} points.")
 
 # %% [markdown]
 # **What we saw.** Both nets are about equally good on new patients. What differs is what their
@@ -163,7 +163,7 @@ def auc_of(strategy, train=100):
 
 few = min(r["train"] for r in c29.rows)
 gap = 100 * (auc_of("fine-tuning", few) - auc_of("scratch", few))
-judge("l06-gap", GAP.of(gap), f"To be exact, {gap:.0f} points with {few} labels.")
+judge("l06-gap", GAP.of(gap), f"To be exact, {gap:z.0f} points with {few} labels.")
 
 # %% [markdown]
 # **What we saw.** The bars are *bootstrap intervals*: the test patients were drawn anew, with
@@ -331,7 +331,7 @@ c29c.show()
 # %%
 cheats = [r for r in c29c.rows if r["mark"] == x_rays.MARKED]
 fall = 100 * np.mean([r["home"] - r["away"] for r in cheats])
-judge("l06-mark", FALL.of(fall), f"To be exact, {fall:.0f} points.")
+judge("l06-mark", FALL.of(fall), f"To be exact, {fall:z.0f} points.")
 
 # %% [markdown]
 # **What we saw.** At home the cheat scores *higher* than the honest net, and no test set from the

@@ -241,7 +241,11 @@ def test_parts_join_to_one_verdict(parts, verdict):
 def test_numbers_are_written_with_their_spread():
     assert with_spread([0.5, 0.7]) == "0.600 ± 0.141"
     assert with_spread([0.5]) == "0.500 (one seed)"
-    assert points(0.4235) == "42.4 points" or points(0.4235) == "42.3 points"
+    assert points(0.424) == "42.4 points"
+
+
+def test_no_minus_stands_before_a_zero():
+    assert points(-0.0004) == "0.0 points" and points(-0.0006) == "-0.1 points"
 
 
 def test_select_finds_rows_by_their_entries():
