@@ -192,7 +192,7 @@ def c02_judge(rows: list[Row]) -> Finding:
         return _skills(rows, PRETRAINED, stage, factor) - _skills(rows, PRETRAINED, other, factor)
 
     def at(factor: str, stage: str, net: str = PRETRAINED) -> str:
-        return f"{mean(_skills(rows, net, stage, factor)):.2f}"
+        return f"{mean(_skills(rows, net, stage, factor)):z.2f}"
 
     parts, told = {}, []
     for factor in LOW_LEVEL:

@@ -385,7 +385,7 @@ def c19_judge(rows: list[Row]) -> Finding:
             free.append(method)
         parts.append(
             f"{method} ({METHODS[method][0]} {chosen[method]:g}) {gain.mean() * 100:+.0f} and "
-            f"{change.mean() * 100:+.1f} ± {100 * _error(change):.1f}"
+            f"{change.mean() * 100:+z.1f} ± {100 * _error(change):.1f}"
         )
     verdict = "holds" if len(free) >= 2 else "holds in part" if free else "does not hold here"
     head = found(HEAD_ONLY, "test") if HEAD_ONLY in chosen else None
@@ -633,8 +633,8 @@ def c21_judge(rows: list[Row]) -> Finding:
         f"and {with_spread(at(1, 'source'))}. Half way they were "
         f"{with_spread(at(HALF, 'test'))} and {with_spread(at(HALF, 'source'))}: "
         f"{points(gain.mean())} of the source task back for {100 * change.mean():+z.1f} points on "
-        f"the new one (95 % interval {100 * interval(change)[0]:.1f} to "
-        f"{100 * interval(change)[1]:.1f}). "
+        f"the new one (95 % interval {100 * interval(change)[0]:z.1f} to "
+        f"{100 * interval(change)[1]:z.1f}). "
         + ("Nowhere on the way did the new task fall below both ends by more than "
            f"{points(max(0.0, -valley.mean()))}: start and end lie in one basin."
            if above(valley, -0.02) == "holds" else

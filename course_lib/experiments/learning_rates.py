@@ -315,8 +315,8 @@ def c15_judge(rows: list[Row]) -> Finding:
         + ", ".join(f"{with_spread(_chosen(rows, 'ratio', r))} at ratio {r:g}" for r in ratios)
         + f": best at {best:g}. Ratio 100 was ahead by "
         + ", ".join(
-            f"{points(gain.mean())} of ratio {r:g} (95 % interval {100 * interval(gain)[0]:.1f} "
-            f"to {100 * interval(gain)[1]:.1f})"
+            f"{points(gain.mean())} of ratio {r:g} (95 % interval {100 * interval(gain)[0]:z.1f} "
+            f"to {100 * interval(gain)[1]:z.1f})"
             for r, gain in gains.items()
         )
         + ". Of the source task these runs kept "
@@ -416,7 +416,7 @@ def c16_judge(rows: list[Row]) -> Finding:
         + ", ".join(f"{with_spread(_chosen(rows, 'decay', d))} at {d:g}" for d in decays)
         + f": best at {best:g}, and {points(max(spread) - min(spread))} between the best and the "
         f"worst. 0.9 against no decay: {points(gain.mean())} (95 % interval "
-        f"{100 * interval(gain)[0]:.1f} to {100 * interval(gain)[1]:.1f}). The source accuracy "
+        f"{100 * interval(gain)[0]:z.1f} to {100 * interval(gain)[1]:z.1f}). The source accuracy "
         "that was left: "
         + ", ".join(f"{_chosen(rows, 'decay', d, 'source').mean():.0%} at {d:g}" for d in decays)
         + ". Five stages are not the twelve or more layers for which 0.9 is quoted: the first "
@@ -463,8 +463,8 @@ def c17_judge(rows: list[Row]) -> Finding:
         parts.append(
             f"On {task} the test accuracies were "
             + ", ".join(f"{with_spread(scores(rows, task=task, name=n))} ({n})" for n in names)
-            + f"; gradual against at once: {points(gain.mean())} (95 % interval {100 * low:.1f} to "
-            f"{100 * high:.1f}). Source accuracy left: "
+            + f"; gradual against at once: {points(gain.mean())} (95 % interval "
+            f"{100 * low:z.1f} to {100 * high:z.1f}). Source accuracy left: "
             + ", ".join(f"{mean(scores(rows, 'source', task=task, name=n)):.0%} ({n})"
                         for n in names)
             + ". Baselines: "

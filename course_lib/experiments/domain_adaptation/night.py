@@ -153,7 +153,7 @@ def c23_judge(rows: list[Row]) -> Finding:
         f"{with_spread(scores(rows, ORACLE))}. The winner, {best}, reached "
         f"{with_spread(scores(rows, best))}: {points(mean(gain))} more than source-only and "
         f"{points(mean(margin))} more than {second} (95 % interval "
-        f"{100 * low:.1f} to {100 * high:.1f}, {len(gain)} draws).{head} Part by part: "
+        f"{100 * low:z.1f} to {100 * high:z.1f}, {len(gain)} draws).{head} Part by part: "
         + "; ".join(f"{what}: {verdict}" for what, verdict in parts.items())
         + "."
     )

@@ -253,7 +253,7 @@ def c27_judge(rows: list[Row]) -> Finding:
     worst, mildest = max(each, key=each.get), min(each, key=each.get)
     sentence = (
         "Points of accuracy lost when only serving was wrong: "
-        + "; ".join(f"{name} {100 * mean(v):.1f} ({verdicts[name]})" for name, v in parts.items())
+        + "; ".join(f"{name} {100 * mean(v):z.1f} ({verdicts[name]})" for name, v in parts.items())
         + f". The costliest single mistake was “{worst}” ({points(each[worst])}), the mildest "
         f"“{mildest}” ({points(each[mildest])}). With a new head trained on pictures that suffered "
         f"the same mistake, the mean loss on {cached[0]} was {points(both)} instead of "
@@ -261,7 +261,7 @@ def c27_judge(rows: list[Row]) -> Finding:
         "that is right once."
         if both < served
         else "Points of accuracy lost when only serving was wrong: "
-        + "; ".join(f"{name} {100 * mean(v):.1f} ({verdicts[name]})" for name, v in parts.items())
+        + "; ".join(f"{name} {100 * mean(v):z.1f} ({verdicts[name]})" for name, v in parts.items())
         + f". The costliest single mistake was “{worst}” ({points(each[worst])}). A new head "
         f"trained with the same mistake did not help: {points(both)} against {points(served)}."
     )

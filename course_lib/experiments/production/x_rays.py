@@ -294,8 +294,8 @@ def c29b_judge(rows: list[Row]) -> Finding:
         f"{points(mean(flattery[BY_PICTURE]))}. Split by patient, "
         f"{with_spread(_auc(rows, 'promised', split=BY_PATIENT))} was promised and "
         f"{with_spread(_auc(rows, 'truth', split=BY_PATIENT))} came true, a difference of "
-        f"{points(mean(flattery[BY_PATIENT]))} (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f})."
+        f"{points(mean(flattery[BY_PATIENT]))} (95 % interval {100 * low:z.1f} to "
+        f"{100 * high:z.1f})."
     )
     alt = "Promised and true AUC, joined for each draw: " + "; ".join(
         f"split {split} {mean(_auc(rows, 'promised', split=split)):.2f} promised, "
