@@ -45,6 +45,7 @@ notebooks: $(READY)
 
 pictures: $(READY)
 	$(BIN)/python tools/make_pictures.py
+	COURSE_PICTURES="$(CURDIR)/docs/pictures" $(BIN)/python -m pytest -n0 tests/browser/test_readme_pictures.py
 
 links: $(READY)
 	$(BIN)/python tools/links.py $(REPO)

@@ -25,11 +25,12 @@ export function judge(question, answer) {
   const good = q.choices.filter((c, i) => c.correct && picked[i]).length;
   const bad = q.choices.filter((c, i) => !c.correct && picked[i]).length;
   const all = q.choices.filter((c) => c.correct).length;
-  const why = q.choices.filter((_, i) => picked[i]).map((c) => c.why).join(" ");
-  if (good === all && bad === 0) return { state: "right", why };
-  if (q.kind === "choice") return { state: "wrong", why };
-  const missing = all - good ? ` ${all - good} true statement(s) not chosen.` : "";
-  return { state: good > bad ? "partial" : "wrong", why: why + missing };
+  const taken = q.choices.filter((_, i) => picked[i]);
+  if (q.kind === "choice") return { state: bad ? "wrong" : "right", why: taken.map((c) => c.why).join(" ") };
+  const state = good === all && bad === 0 ? "right" : good > bad ? "partial" : "wrong";
+  const missing = all - good;
+  const why = missing === 1 ? "One true statement is missing." : missing ? `${missing} true statements are missing.` : "";
+  return { state, why, each: taken };
 }
 
 function blank() {
@@ -38,15 +39,34 @@ function blank() {
 
 const WORDS = { right: "✓ Right.", wrong: "✗ Not right.", partial: "◐ Partly right.", noted: "•",
   invalid: "✗ Not readable.", "not attempted": "Not attempted." };
+// Colours follow JupyterLab's theme, then VS Code's, then Colab's, then the browser's, as in live.js.
 const STYLE = `
-.selfcheck { font: inherit; color: inherit; }
-.selfcheck fieldset { border: 1px solid currentColor; border-radius: 4px; margin: .5em 0; padding: .5em 1em; }
-.selfcheck legend { font-weight: 600; padding: 0 .3em; }
-.selfcheck label { display: block; padding: .15em 0; }
-.selfcheck button { margin-top: .4em; padding: .2em .9em; font: inherit; }
-.selfcheck :focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
-.selfcheck .verdict { min-height: 1.4em; margin: .4em 0 0; }
-.selfcheck code { font-family: monospace; }`;
+.selfcheck { color-scheme: light dark;
+  --ink: var(--jp-ui-font-color1, var(--vscode-editor-foreground, var(--colab-primary-text-color, CanvasText)));
+  --line: color-mix(in srgb, var(--ink) 22%, transparent);
+  --accent: var(--jp-brand-color1, var(--vscode-focusBorder, #1976d2));
+  color: var(--ink); font-family: var(--jp-ui-font-family, system-ui, sans-serif); font-size: 14px;
+  line-height: 1.5; max-width: 860px; }
+.selfcheck fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 8px 0; padding: 10px 16px 12px;
+  background: color-mix(in srgb, var(--ink) 3%, transparent); min-width: 0; }
+.selfcheck legend { float: left; width: 100%; font-weight: 600; padding: 0; margin-bottom: 6px; }
+.selfcheck legend + * { clear: both; }
+.selfcheck label { display: flex; gap: 9px; align-items: baseline; padding: 3px 0; cursor: pointer; }
+.selfcheck label input { accent-color: var(--accent); margin: 0; flex: none; position: relative; top: 1px; }
+.selfcheck input[type=text] { font: inherit; color: inherit; width: 11em; padding: 4px 8px; border-radius: 4px;
+  border: 1px solid var(--line); background: var(--jp-layout-color1, Canvas); }
+.selfcheck button { display: block; margin-top: 8px; padding: 4px 14px; font: inherit; font-weight: 600; cursor: pointer;
+  color: #fff; background: var(--accent); border: 1px solid var(--accent); border-radius: 4px; }
+.selfcheck button:hover { filter: brightness(1.1); }
+.selfcheck :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.selfcheck .verdict { margin-top: 10px; padding-left: 10px; border-left: 4px solid var(--line); min-height: 1.5em; }
+.selfcheck .verdict:empty { border-color: transparent; }
+.selfcheck .verdict[data-state=right] { border-color: #2e9e5b; }
+.selfcheck .verdict[data-state=partial] { border-color: #e69f00; }
+.selfcheck .verdict[data-state=wrong], .selfcheck .verdict[data-state=invalid] { border-color: #d1495b; }
+.selfcheck .verdict strong { font-weight: 600; }
+.selfcheck .verdict ul { margin: 4px 0 0; padding: 0; list-style: none; }
+.selfcheck code { font-family: var(--jp-code-font-family, monospace); font-size: 0.93em; }`;
 
 function text(node, words) {
   words.split("`").forEach((piece, i) => {
@@ -90,7 +110,7 @@ function render({ model, el }) {
 
   for (const q of model.get("questions")) {
     const multiple = q.kind === "multiple";
-    const verdict = make("p", { className: "verdict" });
+    const verdict = make("div", { className: "verdict" });
     verdict.setAttribute("role", "status");
     const box = make("fieldset", {}, text(make("legend"), q.prompt));
     const inputs = [];
@@ -104,7 +124,7 @@ function render({ model, el }) {
       const input = make("input", { type: multiple ? "checkbox" : "radio", name: name + q.id,
         value: q.kind === "prediction" ? q.labels[i] : LETTERS[i] });
       inputs.push(input);
-      box.append(text(make("label", {}, input, " "), choice.text));
+      box.append(make("label", {}, input, text(make("span"), choice.text)));
     });
     const read = () => {
       if (q.kind === "numeric") return inputs[0].value.trim();
@@ -112,10 +132,12 @@ function render({ model, el }) {
       return multiple ? values : values[0] || "";
     };
     const show = (answer) => {
-      const { state, why } = judge(q, answer);
+      const { state, why, each = [] } = judge(q, answer);
       verdict.dataset.state = state;
-      verdict.replaceChildren();
-      text(verdict, `${WORDS[state]} ${why}`);
+      verdict.replaceChildren(make("strong", { textContent: WORDS[state] }), " ");
+      text(verdict, why);
+      if (each.length) verdict.append(make("ul", {}, ...each.map(({ text: words, why: reason, correct }) =>
+        text(make("li"), `${correct ? "✓" : "✗"} ${words}: ${reason}`))));
     };
     shows[q.id] = (answer) => {
       if (q.kind === "numeric") inputs[0].value = answer ?? "";
