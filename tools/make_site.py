@@ -2,8 +2,9 @@
 
     python tools/make_site.py [FOLDER]
 
-Pictures are part of the pages, plotly's script lies beside them, and nothing is fetched from the
-internet but MathJax, by the pages that have formulas. Widgets show the picture that they carry.
+Pictures are part of the pages, plotly's script lies beside them, formulas are MathML, which
+browsers draw by themselves: nothing is fetched from the internet. Widgets show the picture that
+they carry.
 """
 
 import argparse
@@ -19,6 +20,10 @@ from course_lib.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTLY = "application/vnd.plotly.v1+json"
+# Code, which keeps its dollar signs; then a formula, on a line of its own or within one.
+FORMULA = re.compile(
+    r"```.*?```|`[^`]*`|(?P<block>\$)?\$(?P<formula>[^$]+)\$(?(block)\$)", re.DOTALL
+)
 INDEX = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -78,6 +83,17 @@ def page(path: Path) -> str:
     notebook.cells = [
         cell for cell in notebook.cells if "opening" not in cell.metadata.get("tags", ())
     ]
+    formulas: list[str] = []  # nbconvert would tear their tags apart, so they come in afterwards
+
+    def put_aside(found: re.Match) -> str:
+        if found["formula"] is None:
+            return found[0]
+        formulas.append(mathml(found["formula"], "block" if found["block"] else "inline"))
+        return f"\ue000{len(formulas) - 1}\ue001"
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FORMULA.sub(put_aside, cell.source)
     for _, _, output in notebooks.outputs(notebook):
         data = output.get("data", {})
         if PLOTLY in data:
@@ -92,8 +108,8 @@ def page(path: Path) -> str:
     exporter.require_js_url = ""
     body, _ = exporter.from_notebook_node(notebook)
     body = body.replace('<script src=""></script>', "")  # require.js would come from the internet
-    if not any("$" in cell.source for cell in notebook.cells if cell.cell_type == "markdown"):
-        body = re.sub(r'<script src="[^"]*mathjax[^"]*">\s*</script>', "", body)
+    body = re.sub(r'<script src="[^"]*mathjax[^"]*">\s*</script>', "", body)
+    body = re.sub("\ue000(\\d+)\ue001", lambda found: formulas[int(found[1])], body)
     # Links between lessons lead to their pages.
     return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body)
 
@@ -102,6 +118,13 @@ def picture(png: str, metadata) -> str:
     """A picture as HTML with the alt text that its output carries."""
     alt = metadata.get("image/png", {}).get("alt") or ""
     return f'<img src="data:image/png;base64,{png.strip()}" alt="{html.escape(alt)}">'
+
+
+def mathml(formula: str, display: str) -> str:
+    """LaTeX as MathML; display: block or inline."""
+    from latex2mathml.converter import convert
+
+    return convert(formula, display=display)
 
 
 def plot(data) -> str:

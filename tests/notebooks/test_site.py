@@ -35,7 +35,8 @@ def site(tmp_path_factory):
         ]
     )
     nbformat.write(start, root / "notebooks" / "00_start.ipynb")
-    more = new_notebook(cells=[new_markdown_cell("# More")])
+    formulas = r"A step $w_1 * x^2$ costs `$5` or $$\tfrac{1}{2}$$"
+    more = new_notebook(cells=[new_markdown_cell("# More"), new_markdown_cell(formulas)])
     nbformat.write(more, root / "notebooks" / "01_more.ipynb")
     make_site.make(root, root / "_site")
     return root / "_site"
@@ -60,7 +61,15 @@ def test_a_3d_view_takes_its_script_from_beside_the_page(site):
     assert (site / "plotly.min.js").stat().st_size > 1_000_000
 
 
-def test_nothing_but_formulas_is_fetched_from_the_internet(site):
+def test_formulas_are_drawn_without_a_script_and_code_keeps_its_dollars(site):
+    page = (site / "01_more.html").read_text()
+    assert page.count("<math ") == 2 and 'display="block"' in page
+    assert "<msub><mi>w</mi><mn>1</mn></msub>" in page and "<mfrac>" in page
+    assert "<code>$5</code>" in page
+    assert "<em>" not in page and "tfrac" not in page
+
+
+def test_nothing_is_fetched_from_the_internet(site):
     for page in site.glob("*.html"):
         found = re.findall(
             r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text()
