@@ -129,11 +129,11 @@ def measure(backbone, task: Task, name: str, epochs: int, views: int, seed: int)
 
 
 def summary(rows: list[dict]) -> list[dict]:
-    """Mean and standard deviation over draws, for the card."""
+    """Mean and standard deviation over draws, for the card; further views below what they view."""
     found = []
-    for target, labels, metric in dict.fromkeys(
-        (r["target"], r["labels"], r["metric"]) for r in rows
-    ):
+    kinds = list(dict.fromkeys(r["target"].split(",")[0] for r in rows))
+    measured = dict.fromkeys((r["target"], r["labels"], r["metric"]) for r in rows)
+    for target, labels, metric in sorted(measured, key=lambda m: kinds.index(m[0].split(",")[0])):
         mine = [r for r in rows if (r["target"], r["labels"]) == (target, labels)]
         scores = {}
         for name in dict.fromkeys(r["strategy"] for r in mine):

@@ -1,149 +1,36 @@
 """Public sets read from small files in their real formats, and from a host that stands in."""
 
-import gzip
-import hashlib
 import io
-import tarfile
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from course_lib import CourseError, load_task, photos, tasks
+from tests import planted
 from tests.fileserver import serving
 
 SIZES = {"imagenette": 160, "pets": 160, "eurosat": 64, "svhn": 32}  # 28: the others
 TRAIN = 20
 
 
-def jpeg(seed: int, size=(40, 30)) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "jpeg")
-    return buffer.getvalue()
-
-
-def tgz(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as pack:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            pack.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def imagenette() -> dict[str, bytes]:
-    members = {"imagenette2-160/noisy_imagenette.csv": b"path,noisy_labels_0\n"}
-    for label, wnid in enumerate(photos.IMAGENETTE_CLASSES):
-        for split, count in (("train", 5), ("val", 3)):
-            for i in range(count):
-                name = f"imagenette2-160/{split}/{wnid}/{wnid}_{i}.JPEG"
-                members[name] = jpeg(1000 * label + 10 * i + count)
-    return {"imagenette2-160.tgz": tgz(members)}
-
-
-def pets() -> dict[str, bytes]:
-    members = {"images/Abyssinian_100.mat": b"a stray file", "images/Ragdoll_1.jpg": jpeg(1)}
-    for label, breed in enumerate(photos.BREEDS):
-        members |= {f"images/{breed}_{i}.jpg": jpeg(100 * label + i) for i in range(9)}
-    return {"images.tar.gz": tgz(members)}
-
-
-def eurosat() -> dict[str, bytes]:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as pack:
-        for label, name in enumerate(photos.EUROSAT_CLASSES):
-            for i in range(9):
-                pack.writestr(f"2750/{name}/{name}_{i}.jpg", jpeg(100 * label + i, (64, 64)))
-    return {"EuroSAT.zip": buffer.getvalue()}
-
-
-def pneumonia() -> dict[str, bytes]:
-    random, arrays, buffer = np.random.default_rng(0), {}, io.BytesIO()
-    for split, count in (("train", 40), ("val", 20), ("test", 30)):
-        arrays[f"{split}_images"] = random.integers(0, 255, (count, 28, 28), dtype=np.uint8)
-        arrays[f"{split}_labels"] = (np.arange(count) % 2).astype(np.uint8)[:, None]
-    np.savez_compressed(buffer, **arrays)
-    return {"pneumoniamnist.npz": buffer.getvalue()}
-
-
-def idx(values: np.ndarray) -> bytes:
-    """The format of MNIST: a magic number, the sizes, the bytes."""
-    header = bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape)
-    return gzip.compress(header + values.astype(np.uint8).tobytes())
-
-
-def mnist() -> dict[str, bytes]:
-    random, files = np.random.default_rng(1), {}
-    for split, count in (("train", 60), ("t10k", 40)):
-        files[f"{split}-images-idx3-ubyte.gz"] = idx(random.integers(0, 255, (count, 28, 28)))
-        files[f"{split}-labels-idx1-ubyte.gz"] = idx(np.arange(count) % 10)
-    return files
-
-
-def svhn() -> dict[str, bytes]:
-    from scipy.io import savemat
-
-    random, files = np.random.default_rng(2), {}
-    for split, count in (("train", 60), ("test", 40)):
-        buffer = io.BytesIO()
-        digits = np.arange(count) % 10
-        pictures = random.integers(0, 255, (32, 32, 3, count), dtype=np.uint8)
-        savemat(buffer, {"X": pictures, "y": np.where(digits == 0, 10, digits)[:, None]})
-        files[f"{split}_32x32.mat"] = buffer.getvalue()
-    return files
-
-
-MAKERS = {
-    "imagenette": imagenette,
-    "pets": pets,
-    "eurosat": eurosat,
-    "pneumonia": pneumonia,
-    "mnist": mnist,
-    "mnist-blended": mnist,
-    "svhn": svhn,
-}
-
-
 @pytest.fixture(scope="module")
 def content() -> dict[str, bytes]:
     """Every file of every set, small."""
-    return {name: data for make in set(MAKERS.values()) for name, data in make().items()}
+    return planted.everything()
 
 
 @pytest.fixture
 def host(monkeypatch, tmp_path, content):
     """A host with the small files; the sets know their addresses, sizes and checksums."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
-
-    def here(file):
-        data = content[file.name]
-        digest = f"md5:{hashlib.md5(data).hexdigest()}"
-        return replace(file, url=f"{server.url}/{file.name}", size=len(data), digest=digest)
-
     with serving() as server:
         server.files = {f"/{name}": data for name, data in content.items()}
-        for name in ("IMAGENETTE", "PETS", "EUROSAT", "PNEUMONIA"):
-            monkeypatch.setattr(photos, name, here(getattr(photos, name)))
-        for name in ("MNIST", "SVHN"):
-            monkeypatch.setattr(photos, name, tuple(map(here, getattr(photos, name))))
-        small = {
-            name: replace(one, sizes=(20 if len(one.classes) == 10 else 16, 20))
-            for name, one in photos.SETS.items()
-        }
-        monkeypatch.setattr(photos, "SETS", small)
-        fresh = {name: tasks._photo_task(name) for name in small}
-        monkeypatch.setattr(tasks, "_TASKS", {**tasks._TASKS, **fresh})
-        photos._opened.cache_clear()
-        tasks._built_in.cache_clear()
+        planted.put(server.url, planted.facts(content), monkeypatch.setattr)
         yield server
-        photos._opened.cache_clear()
-        tasks._built_in.cache_clear()
+        planted.forget()
 
 
 def rows(split) -> set[bytes]:
@@ -280,7 +167,7 @@ def test_a_folder_that_torchvision_made_is_used(host, tmp_path):
     images.mkdir(parents=True)
     for breed in (*photos.BREEDS, "Ragdoll"):
         for i in range(9):
-            (images / f"{breed}_{i}.jpg").write_bytes(jpeg(hash((breed, i)) % 2**31))
+            (images / f"{breed}_{i}.jpg").write_bytes(planted.jpeg(hash((breed, i)) % 2**31))
     assert len(load_task("pets", train=10).train.labels) == 10
     assert not host.requests
 
