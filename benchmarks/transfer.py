@@ -139,7 +139,9 @@ def summary(rows: list[dict]) -> list[dict]:
         for name in dict.fromkeys(r["strategy"] for r in mine):
             values = [r["test"] for r in mine if r["strategy"] == name]
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-            scores[name] = {"mean": round(float(np.mean(values)), 4), "sd": round(spread, 4)}
+            before = np.mean([r["validation"] for r in mine if r["strategy"] == name])
+            scores[name] = {"mean": round(float(np.mean(values)), 4), "sd": round(spread, 4),
+                            "validation": round(float(before), 4)}  # fmt: skip
         found.append({"target": target, "labels": labels, "metric": metric,
                       "draws": len({r["seed"] for r in mine}), "scores": scores})  # fmt: skip
     return found

@@ -185,8 +185,9 @@ def read(path: Path):
 def _watch(run: Execution, manager, job, **options) -> None:
     """Call job(**options), which runs the manager's kernel; note the peak memory of its tree.
 
-    The job gets a thread of its own: this one looks at the kernel ten times a second, and Ctrl-C
-    stays with Python (in the main thread nbclient would take it over).
+    The job gets a thread of its own: this one looks at the kernel three times a second (a look
+    costs 10 ms of a core and holds up what it looks at), and Ctrl-C stays with Python (in the main
+    thread nbclient would take it over).
     """
     import psutil
 
@@ -194,7 +195,7 @@ def _watch(run: Execution, manager, job, **options) -> None:
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(job, **options)
         try:
-            while not wait([future], timeout=0.1).done:
+            while not wait([future], timeout=0.3).done:
                 # The provisioner comes with the kernel and goes with it.
                 pid = getattr(getattr(manager, "provisioner", None), "pid", None)
                 try:

@@ -262,3 +262,26 @@ def test_every_claim_runs_judges_and_draws_on_a_tiny_task(tag, monkeypatch):
     run_judge_and_draw(one, size)
     mistakes._trained.cache_clear()
     mistakes._features.cache_clear()
+
+
+def test_home_and_away_are_set_side_by_side_with_their_orders():
+    def row(target, validation, test):
+        scores = {
+            name: {"mean": away, "sd": 0.0, "validation": home}
+            for name, home, away in zip(x_rays.BASIC, validation, test, strict=True)
+        }
+        return {"target": target, "labels": 500, "metric": "auc", "draws": 5, "scores": scores}
+
+    card = {
+        "transfer": [
+            row("phantom radiographs", (0.9, 0.7, 0.8, 0.95), (0.9, 0.7, 0.8, 0.95)),
+            row("real chest X-rays", (0.98, 0.9, 0.95, 0.99), (0.9, 0.88, 0.93, 0.94)),
+            {"target": "digits", "labels": 500, "metric": "accuracy", "draws": 5, "scores": {}},
+        ]
+    }
+    text = x_rays.home_and_away(card)
+    assert text.count("\n|") == 4 and "digits" not in text  # rule and three rows below the heading
+    assert "8.0 points (scratch), 2.0 points (feature extraction)" in text
+    assert "The order at home is the one that the phantoms gave." in text
+    card["transfer"][0] = row("phantom radiographs", (0.9,) * 4, (0.7, 0.9, 0.8, 0.95))
+    assert "is not the one" in x_rays.home_and_away(card)

@@ -26,6 +26,7 @@ CLASSES = ("clear", "opacity")
 REAL = RESULTS / "C29-real.json"
 # What texts quote for about 5,000 chest radiographs.
 QUOTED = {"from scratch": 0.70, "fine-tuned": 0.92}
+BASIC = (SCRATCH, HEAD_ONLY, FINE, FULL)
 TOLD = 0.95  # how often the mark agrees with the label where it tells it
 
 
@@ -228,6 +229,38 @@ def real_rows(path: Path = REAL) -> tuple[list[Row], dict]:
         raise CourseError(f"{path} is missing; benchmarks/x_rays.py measures it.")
     study = json.loads(Path(path).read_text())
     return [{**row["trial"], **row["measured"]} for row in study["rows"]], study["made_with"]
+
+
+def home_and_away(card: dict) -> str:
+    """Validation ("home") against test ("away") AUC of each strategy on the radiographs of a model
+    card, as a Markdown table and a sentence on the largest set of real ones. All phantoms come from
+    one source, so only their test pictures are listed."""
+    lines = ["| pictures | labels | where | " + " | ".join(BASIC) + " | order |",
+             "|---|--:|---|" + "--:|" * len(BASIC) + "---|"]  # fmt: skip
+    shown = [row for row in card["transfer"] if row["metric"] == "auc"]
+    for row in shown:
+        both = {"home": "validation", "away": "mean"}
+        for where, key in (both if "real" in row["target"] else {"one source": "mean"}).items():
+            found = [row["scores"][name][key] for name in BASIC]
+            cells = " | ".join(f"{score:.3f}" for score in found)
+            lines.append(f"| {row['target']} | {row['labels']} | {where} | {cells} | "
+                         f"{', '.join(_best_first(row, key))} |")  # fmt: skip
+    real = max((r for r in shown if "real" in r["target"]), key=lambda r: r["labels"])
+    falls = ", ".join(
+        f"{points(one['validation'] - one['mean'])} ({name})"
+        for name, one in real["scores"].items()
+        if name in BASIC
+    )
+    same = [row for row in shown if "phantom" in row["target"] and row["labels"] == real["labels"]]
+    alike = same and _best_first(same[0], "mean") == _best_first(real, "validation")
+    return "\n".join(lines) + (
+        f"\n\nOn the {real['target']}, {real['labels']} labels, the AUC fell from home to away by "
+        f"{falls}. The order at home is {'the' if alike else 'not the'} one that the phantoms gave."
+    )
+
+
+def _best_first(row: dict, key: str) -> list[str]:
+    return sorted(BASIC, key=lambda name: -row["scores"][name][key])
 
 
 # ---------------------------------------------------------------- C29b: a split that leaks
