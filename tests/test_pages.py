@@ -125,3 +125,12 @@ def test_the_readme_shows_the_stored_figures_of_grading():
         f"{torch['times_stock']:.0f} times what stock nbgrader does with the same answers; "
         f"{concept['peak_mb']:.0f} and {torch['peak_mb']:.0f} MB of memory"
     ) in " ".join(README.read_text("utf-8").split())
+
+
+def test_the_readme_shows_the_stored_seconds_and_memory_of_each_lesson():
+    (run,) = [run for run in stored("lessons.json")["runs"] if run["name"] == "one core, 2 GB"]
+    text = README.read_text("utf-8")
+    for row in run["lessons"]:
+        assert row["errors"] == []
+        line = next(line for line in text.splitlines() if line.startswith(f"| [{row['lesson']} "))
+        assert line.endswith(f"| {row['seconds']:.0f} s, {row['peak_memory_mb']:,} MB |")
