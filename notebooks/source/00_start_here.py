@@ -241,9 +241,10 @@ display(Markdown(transfer_table(card)))
 # ## Two tracks
 #
 # Everything above ran on the **world track**: WorldNet and drawn pictures, part of this package. On
-# the **photos track** the same cells run on a ResNet-18 that was pretrained on ImageNet, and on
-# photographs, satellite pictures and X-rays. What it needs is downloaded once, checked, and kept
-# for all lessons; before that you are told how large it is and under which licence.
+# the **photos track** a ResNet-18 that was pretrained on ImageNet takes its place, and photographs,
+# satellite pictures, X-rays and MNIST the place of the drawn pictures. What it needs is downloaded
+# once, checked, and kept for all lessons; before that you are told how large it is and under which
+# licence.
 
 # %%
 from course_lib import tracks
@@ -252,9 +253,9 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 
 # %% [markdown]
 # To change tracks, start JupyterLab with `COURSE_TRACK=photos make lab`, or write
-# `tracks.choose("photos")` into the first cell of a lesson. Claims that need known factors or
-# unlimited pictures stay in the image world and say so. Photographs cost time: on two cores a
-# lesson takes minutes where this one takes seconds.
+# `tracks.choose("photos")` into the first cell of lesson 02 or 03. The other lessons say at their
+# end what of them runs on photographs. Claims that need known factors or unlimited pictures stay in
+# the image world and say so. Photographs cost time: a lesson takes about five minutes on two cores.
 
 # %% [markdown]
 # ## How quizzes and grades work
