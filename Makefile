@@ -25,7 +25,7 @@ help:
 	@echo "make pictures    draw the pictures of the README anew"
 	@echo "make links       stamp the repository's address on all pages (REPO=owner/name changes it)"
 	@echo "make site        the executed lessons as web pages that open from disk, in _site"
-	@echo "make test-colab  run the lessons with the versions that Colab has (NB=02: that one)"
+	@echo "make test-colab  the widgets' tests and the lessons with the versions that Colab has (NB=02: that one)"
 	@echo "make pins        write constraints.txt anew from the newest releases"
 
 setup: $(READY)
@@ -57,6 +57,7 @@ site: $(READY)
 COLAB := $(VENV)-colab
 test-colab: $(READY)
 	$(BIN)/python tools/make_colab_environment.py $(COLAB)
+	OMP_NUM_THREADS=1 $(COLAB)/bin/python -m pytest -q -n0 -W ignore tests/widgets
 	$(COLAB)/bin/python -m course_lib.cli run --quick $(NB)
 
 # pip leaves what is already right, so a changed pyproject.toml or constraints.txt costs little here.
