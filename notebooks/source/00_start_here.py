@@ -253,9 +253,10 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 
 # %% [markdown]
 # To change tracks, start JupyterLab with `COURSE_TRACK=photos make lab`, or write
-# `tracks.choose("photos")` into the first cell of lesson 02 or 03. The other lessons say at their
-# end what of them runs on photographs. Claims that need known factors or unlimited pictures stay in
-# the image world and say so. Photographs cost time: a lesson takes about five minutes on two cores.
+# `tracks.choose("photos")` into the first cell of lesson 02, 03 or 05. The other lessons say at
+# their end what of them runs on photographs. Claims that need known factors or unlimited pictures
+# stay in the image world and say so. Photographs cost time: a lesson takes about five minutes on
+# two cores.
 
 # %% [markdown]
 # ## How quizzes and grades work

@@ -34,6 +34,7 @@
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
+from course_lib import tracks
 from course_lib.adaptation import adapt, lenet, load_domains, methods
 from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
@@ -42,7 +43,8 @@ from course_lib.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.widgets.selfcheck import ask, judge, predict
 
-domains = load_domains("digits", 1_000)
+track = tracks.choose()  # the image world; "photos": MNIST in place of scikit-learn's digits
+domains = track.load_domains("digits", 1_000)
 
 
 def stored(tag):
@@ -338,7 +340,7 @@ c25.show()
 # %%
 gains = [row["test"] - row["source_only"] for row in c25.rows]
 gain = 100 * sum(gains) / len(gains)
-judge("l05-translated", GAIN.of(gain), f"To be exact, {gain:z.0f} points.")
+judge("l05-translated", GAIN.of(gain), f"To be exact, {gain:z.1f} points.")
 
 # %% [markdown]
 # Look at the pictures. The stored translator has learnt for some thousand steps; *Train live* shows
@@ -443,7 +445,11 @@ print(f"{run.method.name}: {run.test:.3f} on the target after {len(run.history)}
 # - **Self-training** and **translation** can go beyond alignment, and can go wrong confidently.
 # - **Choosing** without target labels is part of the method; a result chosen with them is not one.
 #
-# **Now with photographs.** The same verbs take any backbone: `adapt(load_backbone("resnet18"),
-# ...)`. For your own two folders of pictures build `Domains` from two `load_task("folder:...")`.
+# **Now with photographs.** Write `tracks.choose("photos")` into the first cell: your own cells then
+# adapt from MNIST to MNIST over photographs (downloaded once, size and licence are told first), and
+# `track.load_domains("house numbers", 1_000)` has street numbers as the target. The experiments
+# stay in the image world and say so. The same verbs take any backbone:
+# `adapt(load_backbone("resnet18"), ...)`. For your own two folders of pictures build `Domains` from
+# two `load_task("folder:...")`.
 #
 # The graded quiz of this lesson is [here](../quizzes/release/lesson05/lesson05.ipynb).
