@@ -799,31 +799,32 @@ def surface(
 ):
     """Two fine-tunings of the digits on the surface of the source loss: a see.landscape.Landscape.
 
+    In the image world on every track, since the source pictures are its.
+
     points: places per side. pictures: source pictures that the loss is the mean of. every: steps
     between two points of a path. directions: "paths" or "random".
     """
-    from course_lib import load_task, prepare_run
+    from course_lib import load_backbone, load_task, prepare_run
+    from course_lib.forgetting import source_pictures
     from course_lib.see import landscape as see
 
     if directions not in ("paths", "random"):
         raise CourseError(f'directions must be "paths" or "random"; got {directions!r}.')
-    task, paths = load_task("digits", train=train, seed=0), {}
+    net, task, paths = load_backbone("worldnet"), load_task("digits", train=train, seed=0), {}
     for name, ratio in PATHS.items():
         strategy = replace(S.FULL_FINE_TUNING, ratio=ratio)
-        run = prepare_run(
-            backbone(), task, strategy, epochs, batch_size=16, validate_every=0, test=False
-        )
-        path = [see.weights(backbone())]
+        run = prepare_run(net, task, strategy, epochs, batch_size=16, validate_every=0, test=False)
+        path = [see.weights(net)]
         for tick in run.ticks():
             if tick.kind == "train" and (tick.step % every == 0):
                 path.append(see.weights(run.model))
         paths[name] = path
     plane = (
-        see.path_plane(backbone(), list(paths.values()))
+        see.path_plane(net, list(paths.values()))
         if directions == "paths"
-        else see.random_plane(backbone())
+        else see.random_plane(net)
     )
-    return see.landscape(backbone(), plane, source(pictures), paths, points)
+    return see.landscape(net, plane, source_pictures(net, pictures), paths, points)
 
 
 def stored_surface():

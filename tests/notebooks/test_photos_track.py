@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = "resnet18-f37072fd.pth"
 MNIST = tuple(planted.mnist())
 PETS, IMAGENETTE = "images.tar.gz", "imagenette2-160.tgz"
-NEEDS = {"02": (WEIGHTS, PETS, IMAGENETTE), "03": (WEIGHTS, *MNIST), "05": MNIST}
+# Lesson 04 stays in the image world, whatever the track.
+NEEDS = {"02": (WEIGHTS, PETS, IMAGENETTE), "03": (WEIGHTS, *MNIST), "04": (), "05": MNIST}
 # What a kernel does before its first cell.
 STARTUP = """\
 import json, sys
