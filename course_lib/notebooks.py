@@ -185,9 +185,9 @@ def read(path: Path):
 def _watch(run: Execution, manager, job, **options) -> None:
     """Call job(**options), which runs the manager's kernel; note the peak memory of its tree.
 
-    The job gets a thread of its own: this one looks at the kernel three times a second (a look
-    costs 10 ms of a core and holds up what it looks at), and Ctrl-C stays with Python (in the main
-    thread nbclient would take it over).
+    The job gets a thread of its own: this one looks at the kernel three times a second, not
+    more often since a look costs time, and Ctrl-C stays with Python (in the main thread nbclient
+    would take it over).
     """
     import psutil
 

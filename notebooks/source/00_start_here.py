@@ -255,8 +255,7 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 # To change tracks, start JupyterLab with `COURSE_TRACK=photos make lab`, or write
 # `tracks.choose("photos")` into the first cell of lesson 02, 03 or 05. The other lessons say at
 # their end what of them runs on photographs. Claims that need known factors or unlimited pictures
-# stay in the image world and say so. Photographs cost time: a lesson takes about five minutes on
-# two cores.
+# stay in the image world and say so. Photographs cost time: a lesson takes minutes.
 
 # %% [markdown]
 # ## How quizzes and grades work

@@ -199,8 +199,8 @@ except CourseError as missing:
 # %% [markdown]
 # **At home and away.** The *validation* pictures of this set are a tenth of the collection that it
 # trains on, dealt out picture by picture; the *test* pictures were set apart by those who made the
-# collection. Every score above is one on test pictures. Rates were chosen by the others, so these
-# flatter a little, all strategies alike:
+# collection. Every score above is one on test pictures. The others chose the rates, and a child may
+# stand on both sides of that split: both flatter, and by how much for whom was not measured.
 
 # %%
 display(Markdown(x_rays.home_and_away(backbone.card)))

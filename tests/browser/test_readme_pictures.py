@@ -74,6 +74,8 @@ def test_a_question_says_at_once_what_was_right_and_why(lab, page, notebook, pic
     for field in fields.all():
         field.get_by_role("button", name="Check").click()
     assert "Right." in fields.nth(0).locator(".verdict").inner_text()
-    assert "Right." not in fields.nth(1).locator(".verdict").inner_text()
+    verdict = fields.nth(1).locator(".verdict").inner_text()
+    assert "Not right." in verdict and "One true statement is missing." in verdict
+    assert "✓ Hue: " in verdict and "✗ The profession of a person: " in verdict
     page.page.locator(".selfcheck").first.screenshot(path=pictures / "quiz.png")
     assert not page.errors and not page.outside
