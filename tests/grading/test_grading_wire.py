@@ -89,6 +89,8 @@ def message(tree, blob=b""):
         message(b'"\xff"'),
         message(b"9" * 10_000),
         message({"__array__": ["float64", [1] * 60]}, b"\0" * 8),
+        message({"__array__": ["float64", [1 << 40, 1 << 40, 0]]}),
+        message({"__array__": ["uint8", [wire.MAX_EMPTY + 1, 0]]}),
     ],
 )
 def test_lies_about_sizes_types_and_depth_are_refused(data):
@@ -100,3 +102,17 @@ def test_objects_cannot_be_sent():
     for value in (object(), {1, 2}, b"bytes", np.array([object()]), 1j):
         with pytest.raises(wire.WireError):
             wire.encode(value)
+
+
+def test_an_empty_array_may_be_as_long_as_the_bound_and_keeps_its_shape():
+    array = wire.decode(message({"__array__": ["uint8", [0, wire.MAX_EMPTY]]}))
+    assert array.shape == (0, wire.MAX_EMPTY)
+
+
+@given(st.lists(st.integers(0, 1 << 40), max_size=9), st.sampled_from(wire.DTYPES))
+def test_any_shape_that_is_claimed_ends_in_a_small_array_or_a_wire_error(shape, dtype):
+    try:
+        array = wire.decode(message({"__array__": [dtype, shape]}, b"\0" * 8))
+    except wire.WireError:
+        return
+    assert array.nbytes in (0, 8) and max(array.shape, default=0) <= wire.MAX_EMPTY

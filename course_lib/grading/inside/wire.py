@@ -26,6 +26,8 @@ DTYPES = (
     "float64",
 )
 MAX_DEPTH, MAX_ITEMS, MAX_JSON, MAX_DIMS = 16, 20_000, 4 << 20, 8
+# An array with a side of 0 costs no bytes, so its other sides need a bound of their own.
+MAX_EMPTY = 1 << 16
 
 
 class WireError(ValueError):
@@ -86,6 +88,8 @@ def decode(data: bytes):
         count = math.prod(shape)
         if count * dtype.itemsize > len(data) - offset:
             raise WireError("an array is longer than the message")
+        if count == 0 and math.prod(n or 1 for n in shape) > MAX_EMPTY:
+            raise WireError("an empty array has sides that are too long")
         result = np.frombuffer(data, dtype, count, offset).reshape(shape)
         offset += count * dtype.itemsize
         return result
