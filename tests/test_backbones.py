@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.models import get_model
 
 from course_lib import CourseError, available_backbones, load_backbone
 from course_lib.backbones.worldnet import WorldNet
@@ -227,3 +228,106 @@ def test_fresh_weights_differ_from_the_pretrained_ones_everywhere():
             assert not torch.isclose(old, new).any(), name
     assert fresh.net.bn1.running_mean.abs().sum() == 0
     assert fresh.source_classes == ()
+
+
+HALVES = {"size": 32, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+
+
+def saved_mobilenet(path, without_head=False, classes=3):
+    """Weights of torchvision's own MobileNetV2 in a file. Gives the net."""
+    torch.manual_seed(3)
+    net = get_model("mobilenet_v2", weights=None, num_classes=classes).eval()
+    tensors = net.state_dict()
+    if without_head:
+        tensors = {k: v for k, v in tensors.items() if not k.startswith("classifier")}
+    save_file(tensors, path) if path.suffix == ".safetensors" else torch.save(tensors, path)
+    return net
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.pt", "net.safetensors"])
+def test_a_torchvision_net_takes_weights_from_a_file(tmp_path, name):
+    net = saved_mobilenet(tmp_path / name)
+    model = load_backbone("mobilenet_v2", weights=tmp_path / name, **HALVES)
+    x = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(model(x), net(x))
+    assert model.classes == len(model.source_classes) == 3
+    white = torch.full((1, 3, 40, 50), 255, dtype=torch.uint8)
+    torch.testing.assert_close(model.prepare(white), torch.ones(1, 3, 32, 32))  # (1 - .5) / .5
+
+
+def test_a_file_without_a_head_gets_a_random_one_and_names_no_classes(tmp_path):
+    net = saved_mobilenet(tmp_path / "net.safetensors", without_head=True)
+    model = load_backbone("mobilenet_v2", weights=str(tmp_path / "net.safetensors"), **HALVES)
+    x = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected = net.features(x).mean(dim=(2, 3))
+        torch.testing.assert_close(model.features(x), expected)
+    assert model.source_classes == ()
+
+
+def test_a_file_of_weights_without_given_preprocessing_takes_torchvisions(tmp_path):
+    saved_mobilenet(tmp_path / "net.pth")
+    model = load_backbone("mobilenet_v2", weights=tmp_path / "net.pth")
+    assert model.prepare(torch.zeros(1, 3, 50, 60, dtype=torch.uint8)).shape == (1, 3, 224, 224)
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda t: t.pop("features.0.0.weight"), "features.0.0.weight"),
+        (lambda t: t.update(extra=torch.ones(1)), "unknown \\(extra"),
+        (lambda t: t.update({"features.0.0.weight": torch.ones(2)}), "do not fit"),
+        (lambda t: t["features.0.0.weight"].fill_(float("nan")), "NaN"),
+        (lambda t: t.update(extra="text"), "something else"),
+    ],
+)
+def test_weights_that_do_not_fit_say_what_is_wrong(tmp_path, change, hint):
+    tensors = get_model("mobilenet_v2", weights=None).state_dict()
+    change(tensors)
+    torch.save(tensors, tmp_path / "net.pth")
+    with pytest.raises(CourseError, match=hint):
+        load_backbone("mobilenet_v2", weights=tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
+def test_a_damaged_or_missing_file_of_weights_is_named(tmp_path, name):
+    with pytest.raises(CourseError, match="There is no file"):
+        load_backbone("mobilenet_v2", weights=tmp_path / name)
+    (tmp_path / name).write_bytes(b"<html>not found</html>")
+    with pytest.raises(CourseError, match="damaged"):
+        load_backbone("mobilenet_v2", weights=tmp_path / name)
+
+
+def test_a_file_of_weights_cannot_run_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"features.0.0.weight": Evil()}, tmp_path / "net.pth")
+    with pytest.raises(CourseError, match="cannot be read"):
+        load_backbone("mobilenet_v2", weights=tmp_path / "net.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"size": 0}, "size must be"),
+        ({"size": 32.0}, "size must be"),
+        ({"mean": None}, "mean must be three"),
+        ({"mean": (0.5, 0.5)}, "mean must be three"),
+        ({"std": (0.5, 0, 0.5)}, "above 0"),
+        ({"std": ("a", "b", "c")}, "above 0"),
+        ({"mean": (0.5, float("nan"), 0.5)}, "mean must be three"),
+    ],
+)
+def test_unusable_preprocessing_is_refused(tmp_path, given, hint):
+    saved_mobilenet(tmp_path / "net.pth")
+    with pytest.raises(CourseError, match=hint):
+        load_backbone("mobilenet_v2", weights=tmp_path / "net.pth", **{**HALVES, **given})
+
+
+def test_preprocessing_of_ones_own_needs_weights_of_ones_own():
+    with pytest.raises(CourseError, match="weights=PATH"):
+        load_backbone("resnet18", pretrained=False, **HALVES)

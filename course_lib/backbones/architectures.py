@@ -86,6 +86,14 @@ def _efficientnet_stages(net: nn.Module) -> dict[str, nn.Module]:
     return {**stages, "stage7": nn.Sequential(*last)}
 
 
+def _mobilenet_v2_stages(net: nn.Module) -> dict[str, nn.Module]:
+    # Cut where the resolution halves (Sandler et al. 2018, table 2); pooling and the dropout before
+    # the head go with the last stage.
+    stages = _cut(net.features, (1, 2, 4, 7, 14, 19))
+    last = (*stages["stage5"], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[0])
+    return {**stages, "stage5": nn.Sequential(*last)}
+
+
 def _mobilenet_stages(net: nn.Module) -> dict[str, nn.Module]:
     # Cut where the resolution halves (Howard et al. 2019, table 2); the hidden linear layer before
     # the head is a stage of its own.
@@ -139,6 +147,7 @@ ARCHITECTURES = {
                 ("resnet18", _resnet_stages, _mean_over_places, "fc"),
                 ("resnet50", _resnet_stages, _mean_over_places, "fc"),
                 ("efficientnet_b0", _efficientnet_stages, _as_it_is, "classifier.1"),
+                ("mobilenet_v2", _mobilenet_v2_stages, _as_it_is, "classifier.1"),
                 ("mobilenet_v3_small", _mobilenet_stages, _as_it_is, "classifier.3"),
                 ("vgg19", _vgg_stages, _as_it_is, "classifier.6"),
                 ("vit_b_16", _vit_stages, _class_token, "heads.head"),

@@ -3,8 +3,10 @@
 import difflib
 import hashlib
 import json
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +18,7 @@ from course_lib.downloads import File, fetch
 from course_lib.errors import CourseError
 
 WORLDNET_WEIGHTS = Path(__file__).parent / "weights" / "worldnet.safetensors"
+WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 # For random nets, which have no card: about the mean and spread of the image world.
 DEFAULT_MEAN, DEFAULT_STD = (0.45, 0.45, 0.45), (0.28, 0.28, 0.28)
 
@@ -32,6 +35,9 @@ def load_backbone(
     device: str | torch.device | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
+    size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
 ) -> Backbone:
     """A net with its source head, in eval mode.
 
@@ -41,7 +47,12 @@ def load_backbone(
     device: where the weights go; default: the CPU. `fit` moves its own copy to a GPU when there is
     one.
     weights: for worldnet the path of a .safetensors file with its card, a .json, beside it; for the
-        others the name of torchvision weights, such as "IMAGENET1K_V1"; default: the newest ones.
+        others the name of torchvision weights, such as "IMAGENET1K_V1" (default: the newest ones),
+        or the path of a state dict, .pth, .pt or .safetensors, with torchvision's names. A file
+        without a head gets a random one and no source classes.
+    size, mean, std: with a path, the preprocessing that these weights were trained with: pictures
+        of size x size pixels, (value - mean) / std with values 0..1 and three numbers each. mean
+        and std go together; without all three, torchvision's own preprocessing for this net.
 
     torchvision weights are downloaded once. Raises CourseError for an unknown name, for weights
     that are missing or changed, and when there is no network or no space.
@@ -50,8 +61,19 @@ def load_backbone(
         near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise CourseError(f"No backbone {name!r}.{hint} There are: {', '.join(ARCHITECTURES)}.")
-    load = _load_worldnet if name == "worldnet" else _load_torchvision
-    backbone = load(name, pretrained, seed, weights)
+    given = [size, mean, std] != [None, None, None]
+    if name != "worldnet" and _is_file(weights):
+        if not pretrained:
+            raise CourseError("pretrained=False gives random weights: leave out weights, or it.")
+        backbone = _load_file(name, Path(weights), seed, size, mean, std)
+    elif given:
+        raise CourseError(
+            "size, mean and std belong to weights of your own: give their file with weights=PATH "
+            f"({', '.join(WEIGHT_FILES)}). {name}'s own weights bring their preprocessing."
+        )
+    else:
+        load = _load_worldnet if name == "worldnet" else _load_torchvision
+        backbone = load(name, pretrained, seed, weights)
     return backbone.to(device or "cpu").eval()
 
 
@@ -73,7 +95,7 @@ def read_card(path: Path) -> dict:
         raise CourseError(f"WorldNet's card {card_path} is not valid JSON: {error}.") from error
     if missing:
         raise CourseError(f"WorldNet's card {card_path} lacks {', '.join(sorted(missing))}.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = _sha256(path)
     if found != card["sha256"]:
         raise CourseError(
             f"WorldNet's weights {path} are not the ones that its card describes: SHA-256 "
@@ -135,6 +157,104 @@ def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbo
         "recipe": chosen.meta["recipe"],
     }
     return Backbone(net, architecture, transform, classes, card)
+
+
+def _is_file(weights) -> bool:
+    return isinstance(weights, Path) or str(weights).lower().endswith(WEIGHT_FILES)
+
+
+def _load_file(name: str, path: Path, seed: int, size, mean, std) -> Backbone:
+    """A torchvision net with the state dict in a file."""
+    from torchvision.models import get_model_weights
+
+    architecture, tensors = ARCHITECTURES[name], read_state_dict(path)
+    head = tensors.get(f"{architecture.head}.weight")
+    classes = len(head) if head is not None and head.ndim == 2 else 1000
+    net = _random_net(architecture, classes, seed)
+    try:
+        missing, unknown = net.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise CourseError(f"The weights {path} do not fit {name}: {error}") from error
+    # A net without its head is how feature extractors are passed on; nothing else may be missing.
+    # Files from before torch 0.4.1 lack the counters of batch norm.
+    missing = [
+        key
+        for key in missing
+        if not key.endswith("num_batches_tracked")
+        and (head is not None or not key.startswith(architecture.head + "."))
+    ]
+    if missing or unknown:
+        raise CourseError(
+            f"The weights {path} do not fit {name}: {len(missing)} tensors are missing "
+            f"({', '.join(missing[:3])}), {len(unknown)} unknown ({', '.join(unknown[:3])}). "
+            f"The names must be those of torchvision's {name}."
+        )
+    own = get_model_weights(name).DEFAULT
+    names = tuple(own.meta["categories"])
+    known = names if head is not None and classes == len(names) else ()
+    if head is not None and not known:
+        known = tuple(f"class {i}" for i in range(classes))
+    transform = own.transforms()
+    if (size, mean, std) != (None, None, None):
+        transform = _given_normalisation(size, mean, std)
+        architecture = replace(architecture, size=size)
+    card = {"name": name, "weights": path.name, "sha256": _sha256(path)}
+    return Backbone(net, architecture, transform, known, card)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict in a file, float32 where they are of lower precision.
+
+    A .safetensors file or one of torch.save; the latter is read with weights_only, so that it can
+    carry no code. Raises CourseError for a file that is missing, damaged or holds anything else.
+    """
+    if not path.is_file():
+        raise CourseError(f"There is no file {path}; weights= takes the path of a state dict.")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each reader has kinds of its own for a damaged file
+        raise CourseError(
+            f"The weights {path} cannot be read ({type(error).__name__}). The file is damaged, or "
+            "it is not a state dict: torch.save(net.state_dict(), path) writes one."
+        ) from error
+    if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()):
+        raise CourseError(
+            f"The file {path} holds something else than a state dict, names with tensors: "
+            "torch.save(net.state_dict(), path) writes one."
+        )
+    broken = [k for k, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if broken:
+        raise CourseError(f"The weights {path} hold NaN or infinite numbers, in {broken[0]}.")
+    return {k: t.float() if t.is_floating_point() else t for k, t in tensors.items()}
+
+
+def _given_normalisation(size, mean, std) -> "Normalise":
+    """Preprocessing from what a caller gave, or a CourseError that says what is allowed."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise CourseError(f"size must be a whole number of pixels from 1; got {size!r}.")
+    triples = []
+    for label, values, least in (("mean", mean, -math.inf), ("std", std, 0.0)):
+        try:
+            triple = tuple(float(v) for v in values)
+        except (TypeError, ValueError):
+            triple = ()
+        if len(triple) != 3 or not all(math.isfinite(v) and v > least for v in triple):
+            raise CourseError(
+                f"{label} must be three numbers, one for each colour"
+                f"{', above 0' if label == 'std' else ''}; got {values!r}. Give size, mean and std "
+                "together."
+            )
+        triples.append(triple)
+    return Normalise(size, *triples)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def torchvision_file(name: str, weights=None) -> File:
