@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.loading import Normalise
 from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
 from course_lib.serving.drift import Reference, features_of, make_reference
@@ -258,7 +259,10 @@ def _rebuilt(facts: dict, weights: dict[str, Tensor], path: Path) -> Backbone:
             f"The weights in {path} are not those of a {facts['backbone']}: "
             f"{str(error).splitlines()[-1].strip()}"
         ) from error
-    model = Backbone(net, architecture, restore(facts["preprocessing"]), classes, facts).eval()
+    transform = restore(facts["preprocessing"])
+    if isinstance(transform, Normalise):  # weights from a file may be for pictures of another size
+        architecture = dataclasses.replace(architecture, size=transform.size)
+    model = Backbone(net, architecture, transform, classes, facts).eval()
     for name in facts["channels_last"]:
         model.stages[name].to(memory_format=torch.channels_last)
     return model

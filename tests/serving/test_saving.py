@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torchvision.models import get_model
 
 from course_lib import CourseError, evaluate, fit, load_backbone
 from course_lib import strategies as S
@@ -17,6 +18,7 @@ from course_lib.serving.preprocessing import describe, restore
 from course_lib.serving.saving import _digest
 from course_lib.tasks import Split
 from course_lib.training import predict
+from tests.fakes import small_task
 
 
 def rewritten(path, target, change):
@@ -211,3 +213,18 @@ def test_preprocessing_of_an_unknown_kind_is_refused():
         restore({"kind": "magic"})
     with pytest.raises(CourseError, match="incomplete"):
         restore({"kind": "normalise", "size": 64})
+
+
+def test_a_net_with_weights_from_a_file_is_saved_with_its_own_picture_size(tmp_path):
+    net = get_model("mobilenet_v2", weights=None, num_classes=3)
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    halves = (0.5, 0.5, 0.5)
+    model = load_backbone(
+        "mobilenet_v2", weights=tmp_path / "net.pth", size=32, mean=halves, std=halves
+    )
+    run = fit(model, small_task(), S.FEATURE_EXTRACTION, epochs=1)
+    save_model(run, tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors").model
+    assert again.architecture.size == 32
+    pictures = run.task.test.pictures
+    assert torch.equal(again.prepare(pictures), run.model.prepare(pictures))
