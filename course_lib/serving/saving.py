@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.backbones.architectures import ARCHITECTURES
-from course_lib.backbones.loading import Normalise
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.loading import Normalise
 from course_lib.errors import CourseError
 from course_lib.serving.drift import Reference, features_of, make_reference
 from course_lib.serving.preprocessing import describe, restore
