@@ -9,6 +9,8 @@ from importlib import import_module
 
 _HOMES = {
     "CourseError": "errors",
+    "Backbone": "backbones",
+    "Task": "tasks",
     "load_backbone": "backbones",
     "available_backbones": "backbones",
     "load_task": "tasks",

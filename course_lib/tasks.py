@@ -6,7 +6,7 @@ seed, are never among them, and are nested: the first 50 labels of a seed are pa
 """
 
 import difflib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,6 +55,57 @@ class Task:
     similarity: str
     provenance: str
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_folder(
+        cls, path: str, train: int | None = None, seed: int = 0, size: int = 160
+    ) -> "Task":
+        """Your own pictures, one sub-folder per class; a fifth of each is for validation, a fifth
+        for test.
+
+        train, seed, size: as for load_task. Files that cannot be used are left out and named in
+        `notes`. Raises CourseError for a folder that makes no task.
+        """
+        return load_task(f"folder:{path}", train, seed, size)
+
+    @classmethod
+    def from_datasets(
+        cls,
+        train,
+        validation=None,
+        test=None,
+        *,
+        classes: Sequence[str] | None = None,
+        size: int | None = None,
+        name: str = "own data",
+        metric: str = "accuracy",
+    ) -> "Task":
+        """PyTorch data sets as a task: ImageFolder, TensorDataset, any map-style Dataset.
+
+        train, validation, test: items (picture, label); the picture a PIL image, a uint8 array
+            (h, w, 3) or tensor (3, h, w), or a float tensor 0..1, grey ones too; the label a whole
+            number from 0. Each picture is read once, so a random transform is drawn once. A data
+            set that is missing is a fifth of every class of train.
+        classes: their names; default: what the data sets say (ImageFolder), else numbers.
+        size: side to which pictures are scaled and cut around the centre; default: as they are,
+            all alike.
+
+        Training pictures that are measured on too are left out and counted in `notes`. Raises
+        CourseError for other items, classes that differ, and more than 4 GB of pictures.
+        """
+        from course_lib.datasets import task_from_datasets
+
+        return task_from_datasets(
+            train, validation, test, classes=classes, size=size, name=name, metric=metric
+        )
+
+    def first(self, n: int) -> "Task":
+        """The same task with n training pictures, or all when there are fewer.
+
+        Classes are as equal in number as can be; a smaller n is part of a larger one.
+        """
+        rows = stratified(self.train.labels, min(n, len(self.train.labels)), len(self.classes))
+        return replace(self, train=Split(*(part[rows] for part in self.train)))
 
     def __repr__(self) -> str:
         sizes = (len(s.labels) for s in (self.train, self.validation, self.test))

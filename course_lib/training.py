@@ -286,6 +286,15 @@ class Run:
         return self._score("validation")
 
     @property
+    def module(self) -> nn.Module:
+        """What has been learnt as a plain nn.Module, ready for plain PyTorch.
+
+        Takes prepared pictures, `run.model.prepare(pictures)`: float (n, 3, size, size); gives
+        logits. It is the run's own net: copy.deepcopy it when the run is to go on unchanged.
+        """
+        return self.model.net
+
+    @property
     def trainable_parameters(self) -> int:
         """How many numbers the strategy trains, the new head's included."""
         return sum(p.numel() for group in self.optimizer.param_groups for p in group["params"])

@@ -4,7 +4,7 @@ import torch
 
 from course_lib.backbones.architectures import ARCHITECTURES, Architecture
 from course_lib.backbones.backbone import Backbone
-from course_lib.backbones.loading import Normalise
+from course_lib.backbones.preprocessing import Normalise
 from course_lib.backbones.worldnet import WorldNet
 from course_lib.tasks import Split, Task
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from course_lib.adaptation.domains import DIGITS_SIZE
 from course_lib.backbones.architectures import Architecture
 from course_lib.backbones.backbone import Backbone
-from course_lib.backbones.loading import Normalise
+from course_lib.backbones.preprocessing import Normalise
 
 MEAN, STD = (0.4, 0.4, 0.4), (0.3, 0.3, 0.3)  # about those of the digits over photographs
 

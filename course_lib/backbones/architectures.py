@@ -1,15 +1,26 @@
-"""How each net is cut into stages and a head, as one table.
+"""How each net is cut into stages and a head: a table for the nets of the course, found for others.
 
 A stage is what is frozen, unfrozen and given a rate as a whole. The stages of a net, run in order
 and followed by its pool and its head, are the net's own forward pass; so the first k stages can be
 computed once and kept while they are frozen.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
+
+from course_lib.backbones.stages import find_stages
+from course_lib.errors import CourseError
+
+TIMM, OWN = "timm:", "own:"  # beginnings of names: a net of timm, a net of the person's own
+
+
+# Nets with further heads that only their first training used, and how those tensors' names begin.
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,8 @@ class Architecture:
     pool: output of the last stage -> features (n, feature_dim); has no parameters.
     head: name, inside the net, of the last linear layer, which a new task replaces.
     size: side in pixels of the pictures that the net sees.
+    ends: names of the modules that a caller gave as the stages' ends; None: the stages are known,
+        or were found.
     """
 
     name: str
@@ -29,6 +42,7 @@ class Architecture:
     pool: Callable[[Tensor], Tensor]
     head: str
     size: int
+    ends: tuple[str, ...] | None = None
 
 
 def _worldnet(classes: int) -> nn.Module:
@@ -37,11 +51,27 @@ def _worldnet(classes: int) -> nn.Module:
     return WorldNet(classes)
 
 
-def _torchvision(name: str) -> Callable[[int], nn.Module]:
+def _torchvision(name: str, size: int = 224) -> Callable[[int], nn.Module]:
+    settings = {}
+    if name.startswith("vit_"):
+        settings = {"image_size": size}
+    elif name.startswith("maxvit"):
+        settings = {"input_size": (size, size)}
+    elif name in AUXILIARY:
+        # As torchvision builds them for its weights, without the extra heads of their training.
+        settings = {"aux_logits": False, "transform_input": True, "init_weights": True}
+
     def build(classes: int) -> nn.Module:
         from torchvision.models import get_model
 
-        return get_model(name, weights=None, num_classes=classes)
+        return get_model(name, weights=None, num_classes=classes, **settings)
+
+    return build
+
+
+def _timm(name: str) -> Callable[[int], nn.Module]:
+    def build(classes: int) -> nn.Module:
+        return timm().create_model(name, pretrained=False, num_classes=classes)
 
     return build
 
@@ -155,3 +185,103 @@ ARCHITECTURES = {
         ),
     )
 }
+
+
+# ---- nets that are not in the table --------------------------------------------------------------
+
+
+def architecture(name: str, size: int | None = None) -> Architecture:
+    """What the course must know of a net by name: one of the table, of torchvision or of timm.
+
+    size: side of its pictures; default: that of its newest weights. Stages that the table lacks are
+    found. Raises CourseError for a name that nobody knows, and for a net without stages or without
+    a linear head.
+    """
+    if name == "worldnet":
+        return ARCHITECTURES[name] if size is None else replace(ARCHITECTURES[name], size=size)
+    if not isinstance(name, str) or not (name.startswith(TIMM) or name in torchvision_names()):
+        raise unknown(name)
+    return _known(name, size)
+
+
+@lru_cache(maxsize=16)
+def _known(name: str, size: int | None) -> Architecture:
+    if name.startswith(TIMM):
+        build = _timm(_timm_name(name))
+        net = build(1000)
+        return found(name, net, build, size or timm_settings(net)["input_size"][-1])
+    size = size or torchvision_size(name)
+    build = _torchvision(name, size)
+    if name in ARCHITECTURES:
+        return replace(ARCHITECTURES[name], build=build, size=size)
+    return found(name, build(1000), build, size)
+
+
+def found(
+    name: str,
+    net: nn.Module,
+    build: Callable[[int], nn.Module],
+    size: int,
+    head: str | None = None,
+    ends: Sequence[str] | None = None,
+) -> Architecture:
+    """An architecture whose stages are looked for in `net`. Raises CourseError: see find_stages."""
+    result = find_stages(net, size, head, ends)
+    given = None if ends is None else tuple(ends)
+    return Architecture(name, build, result.stages, _as_it_is, result.head, size, given)
+
+
+@lru_cache(maxsize=1)
+def torchvision_names() -> tuple[str, ...]:
+    """Every classification net of torchvision, by the name that torchvision gives it."""
+    from torchvision import models
+
+    return tuple(models.list_models(module=models))
+
+
+def torchvision_size(name: str) -> int:
+    """Side in pixels of the pictures of a torchvision net's newest weights."""
+    from torchvision.models import get_model_weights
+
+    return get_model_weights(name).DEFAULT.transforms().crop_size[0]
+
+
+def timm():
+    """The package timm. Raises CourseError where it is not installed."""
+    try:
+        import timm
+    except ImportError as error:
+        raise CourseError(
+            "Nets of timm need the package timm: pip install timm. Without it there are the nets "
+            "of torchvision, and Backbone.wrap for one of your own."
+        ) from error
+    return timm
+
+
+def timm_settings(net: nn.Module) -> dict:
+    """input_size (3, h, w), mean, std, interpolation and crop_pct of a timm net's weights."""
+    timm()
+    from timm.data import resolve_model_data_config
+
+    return resolve_model_data_config(net)
+
+
+def _timm_name(name: str) -> str:
+    bare = name.removeprefix(TIMM)
+    if not timm().is_model(bare):
+        near = difflib.get_close_matches(bare, timm().list_models(), n=3)
+        hint = f" Did you mean {' or '.join(repr(TIMM + n) for n in near)}?" if near else ""
+        raise CourseError(f"timm has no net {bare!r}.{hint} timm.list_models() gives its names.")
+    return bare
+
+
+def unknown(name) -> CourseError:
+    """The error for a backbone's name that nobody knows."""
+    names = (*ARCHITECTURES, *torchvision_names())
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return CourseError(
+        f"No backbone {name!r}.{hint} There are: {', '.join(ARCHITECTURES)}; every other "
+        'classification net of torchvision by its name; "timm:NAME"; and Backbone.wrap(net, ...) '
+        "for a net of your own."
+    )

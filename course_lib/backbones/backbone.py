@@ -1,12 +1,15 @@
 """A net seen as ordered stages and a head, with the preprocessing that its weights expect."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.backbones.architectures import Architecture
+from course_lib.backbones.architectures import OWN, Architecture, found
+from course_lib.backbones.preprocessing import given_normalisation
+from course_lib.backbones.stages import as_new
 from course_lib.errors import CourseError
 
 
@@ -35,6 +38,67 @@ class Backbone(nn.Module):
         self.transform = transform
         self.source_classes = tuple(source_classes)
         self.card = dict(card or {})
+
+    @classmethod
+    def wrap(
+        cls,
+        net: nn.Module,
+        *,
+        head: str | None = None,
+        size: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
+        stages: Sequence[str] | None = None,
+        classes: Sequence[str] = (),
+        build: Callable[[int], nn.Module] | None = None,
+        name: str | None = None,
+    ) -> "Backbone":
+        """Any net of your own as a backbone: a copy of it, with stages and a head.
+
+        net: takes float pictures (n, 3, size, size), gives logits (n, classes) from a linear layer.
+        head: name of that layer, such as "fc" or "classifier.1"; default: found.
+        size, mean, std: what it was trained on: pictures of size x size pixels, (value - mean) /
+            std with values 0..1, three numbers each.
+        transform: instead of these, torchvision's `weights.transforms()`.
+        stages: names of modules, in order, with which a stage ends; default: found.
+        classes: names of its logits, when it was trained to tell those apart.
+        build: number of classes -> the same net with fresh weights, for training from scratch;
+            default: a copy whose layers' reset_parameters() are called.
+        name: default: the net's class.
+
+        The net given is not changed. Raises CourseError for a net whose forward pass cannot be
+        followed or cut into stages, and says what to change.
+        """
+        if isinstance(net, Backbone):
+            raise CourseError("This is a Backbone already: use it as it is, or wrap its .net.")
+        if not isinstance(net, nn.Module):
+            raise CourseError(f"wrap takes an nn.Module; got {type(net).__name__}.")
+        if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            raise CourseError(f"Wrap what is inside the {type(net).__name__}: net.module.")
+        if transform is None:
+            transform = given_normalisation(size, mean, std)
+        elif (mean, std) != (None, None):
+            raise CourseError("Give either transform, or size, mean and std.")
+        side = size or getattr(transform, "size", None) or getattr(transform, "crop_size", [0])[0]
+        if not isinstance(side, int) or side < 1:
+            raise CourseError(
+                "Give size=..., the side in pixels of the pictures that transform makes."
+            )
+        try:
+            inside = copy.deepcopy(net).cpu()
+        except Exception as error:  # whatever a net of someone else raises when copied
+            raise CourseError(f"This {type(net).__name__} cannot be copied: {error}.") from error
+        title = OWN + (name or type(net).__name__)
+        architecture = found(title, inside, build, side, head, stages)
+        last = inside.get_submodule(architecture.head)
+        if classes and len(classes) != last.out_features:
+            raise CourseError(
+                f"This net has {last.out_features} logits, but classes names {len(classes)}."
+            )
+        if build is None:
+            architecture = replace(architecture, build=_anew(inside, architecture.head))
+        return cls(inside, architecture, transform, tuple(classes), {"name": title}).eval()
 
     @property
     def name(self) -> str:
@@ -126,8 +190,7 @@ class Backbone(nn.Module):
 
     def replace_head(self, head: nn.Module, classes: tuple[str, ...] = ()) -> None:
         """Put another head in, in place. classes: the names of its outputs, when it has any."""
-        parent, _, name = self.architecture.head.rpartition(".")
-        setattr(self.net.get_submodule(parent), name, head)
+        self.net.set_submodule(self.architecture.head, head)
         self.source_classes = tuple(classes)
 
     def with_head(self, classes: int, seed: int = 0) -> "Backbone":
@@ -140,6 +203,18 @@ class Backbone(nn.Module):
             head = nn.Linear(self.feature_dim, classes)
         twin.replace_head(head.to(self.device))
         return twin
+
+
+def _anew(net: nn.Module, head: str) -> Callable[[int], nn.Module]:
+    """classes -> a copy of the net with fresh weights and that many logits."""
+
+    def build(classes: int) -> nn.Module:
+        twin = as_new(net)
+        last = twin.get_submodule(head)
+        twin.set_submodule(head, nn.Linear(last.in_features, classes, bias=last.bias is not None))
+        return twin
+
+    return build
 
 
 def check_pictures(pictures: Tensor) -> None:

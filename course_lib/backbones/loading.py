@@ -1,19 +1,26 @@
 """load_backbone: a net by name, with its pretrained weights and the preprocessing they need."""
 
-import difflib
 import hashlib
 import json
-import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.architectures import (
+    ARCHITECTURES,
+    AUXILIARY,
+    TIMM,
+    Architecture,
+    architecture,
+    timm,
+    timm_settings,
+    unknown,
+)
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.preprocessing import Normalise, given_normalisation
 from course_lib.downloads import File, fetch
 from course_lib.errors import CourseError
 
@@ -24,7 +31,10 @@ DEFAULT_MEAN, DEFAULT_STD = (0.45, 0.45, 0.45), (0.28, 0.28, 0.28)
 
 
 def available_backbones() -> tuple[str, ...]:
-    """Names that load_backbone knows."""
+    """The nets that the course itself uses.
+
+    load_backbone knows more: every classification net of torchvision, and "timm:NAME".
+    """
     return tuple(ARCHITECTURES)
 
 
@@ -41,39 +51,44 @@ def load_backbone(
 ) -> Backbone:
     """A net with its source head, in eval mode.
 
-    name: one of available_backbones().
+    name: one of available_backbones(), the name of any other classification net of torchvision, or
+        "timm:NAME" for one of timm (pip install timm). A net of your own: Backbone.wrap.
     pretrained: False gives random weights (from `seed`) and downloads nothing; preprocessing is the
     same.
     device: where the weights go; default: the CPU. `fit` moves its own copy to a GPU when there is
     one.
-    weights: for worldnet the path of a .safetensors file with its card, a .json, beside it; for the
-        others the name of torchvision weights, such as "IMAGENET1K_V1" (default: the newest ones),
-        or the path of a state dict, .pth, .pt or .safetensors, with torchvision's names. A file
-        without a head gets a random one and no source classes.
+    weights: for worldnet the path of a .safetensors file with its card, a .json, beside it; for
+        torchvision's nets the name of weights, such as "IMAGENET1K_V1" (default: the newest ones);
+        for all others than worldnet the path of a state dict, .pth, .pt or .safetensors, with the
+        names that torchvision or timm gives its tensors. A file without a head gets a random one
+        and no source classes.
     size, mean, std: with a path, the preprocessing that these weights were trained with: pictures
-        of size x size pixels, (value - mean) / std with values 0..1 and three numbers each. mean
-        and std go together; without all three, torchvision's own preprocessing for this net.
+        of size x size pixels, (value - mean) / std with values 0..1 and three numbers each. They
+        go together; without them, the usual preprocessing of this net.
 
-    torchvision weights are downloaded once. Raises CourseError for an unknown name, for weights
-    that are missing or changed, and when there is no network or no space.
+    Weights are downloaded once. Raises CourseError for an unknown name, for weights that are
+    missing or changed, and when there is no network or no space.
     """
-    if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise CourseError(f"No backbone {name!r}.{hint} There are: {', '.join(ARCHITECTURES)}.")
-    given = [size, mean, std] != [None, None, None]
-    if name != "worldnet" and _is_file(weights):
-        if not pretrained:
-            raise CourseError("pretrained=False gives random weights: leave out weights, or it.")
-        backbone = _load_file(name, Path(weights), seed, size, mean, std)
-    elif given:
+    if not isinstance(name, str):
+        raise unknown(name)
+    given = (size, mean, std) != (None, None, None)
+    from_file = name != "worldnet" and _is_file(weights)
+    if from_file and not pretrained:
+        raise CourseError("pretrained=False gives random weights: leave out weights, or it.")
+    if given and not from_file:
         raise CourseError(
             "size, mean and std belong to weights of your own: give their file with weights=PATH "
             f"({', '.join(WEIGHT_FILES)}). {name}'s own weights bring their preprocessing."
         )
+    if name == "worldnet":
+        backbone = _load_worldnet(name, pretrained, seed, weights)
+    elif from_file:
+        transform = given_normalisation(size, mean, std) if given else None
+        backbone = _load_file(name, Path(weights), seed, transform)
+    elif name.startswith(TIMM):
+        backbone = _load_timm(name, pretrained, seed, weights)
     else:
-        load = _load_worldnet if name == "worldnet" else _load_torchvision
-        backbone = load(name, pretrained, seed, weights)
+        backbone = _load_torchvision(name, pretrained, seed, weights)
     return backbone.to(device or "cpu").eval()
 
 
@@ -108,17 +123,17 @@ def read_card(path: Path) -> dict:
 
 
 def _load_worldnet(name: str, pretrained: bool, seed: int, weights) -> Backbone:
-    architecture = ARCHITECTURES[name]
+    like = ARCHITECTURES[name]
     path = Path(weights or WORLDNET_WEIGHTS)
     if not pretrained:
         # The shipped card, when there is one, gives the same classes and preprocessing.
         card = read_card(path) if path.with_suffix(".json").is_file() else {}
-        net = _random_net(architecture, len(card.get("classes", range(10))), seed)
-        return Backbone(net, architecture, _normalisation(architecture.size, card))
+        net = _random_net(like, len(card.get("classes", range(10))), seed)
+        return Backbone(net, like, _normalisation(like.size, card))
     card = read_card(path)
     from safetensors.torch import load_file
 
-    net = architecture.build(len(card["classes"]))
+    net = like.build(len(card["classes"]))
     try:
         net.load_state_dict(
             {
@@ -128,27 +143,28 @@ def _load_worldnet(name: str, pretrained: bool, seed: int, weights) -> Backbone:
         )
     except RuntimeError as error:
         raise CourseError(f"The weights {path} do not fit WorldNet: {error}") from error
-    transform = _normalisation(architecture.size, card)
-    return Backbone(net, architecture, transform, tuple(card["classes"]), card)
+    transform = _normalisation(like.size, card)
+    return Backbone(net, like, transform, tuple(card["classes"]), card)
 
 
 def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbone:
     from torchvision.models import get_model_weights
 
+    usual = architecture(name)  # refuses a name that nobody knows
     choices = get_model_weights(name)
     if weights is not None and str(weights) not in choices.__members__:
         raise CourseError(
             f"{name} has no weights {str(weights)!r}. There are: {', '.join(choices.__members__)}."
         )
     chosen = choices.DEFAULT if weights is None else choices[str(weights)]
-    architecture = ARCHITECTURES[name]
-    classes = tuple(chosen.meta["categories"])
-    transform = chosen.transforms()
+    classes, transform = tuple(chosen.meta["categories"]), chosen.transforms()
+    side = transform.crop_size[0]
+    like = usual if side == usual.size else architecture(name, side)
     if not pretrained:
-        return Backbone(_random_net(architecture, len(classes), seed), architecture, transform)
+        return Backbone(_random_net(like, len(classes), seed), like, transform)
     path = fetch(torchvision_file(name, chosen), also=[_torch_folder()])
-    net = architecture.build(len(classes))
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    net = like.build(len(classes))
+    net.load_state_dict(_wanted(name, torch.load(path, map_location="cpu", weights_only=True)))
     card = {
         "name": name,
         "weights": str(chosen),
@@ -156,23 +172,77 @@ def _load_torchvision(name: str, pretrained: bool, seed: int, weights) -> Backbo
         "accuracy": chosen.meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100,
         "recipe": chosen.meta["recipe"],
     }
-    return Backbone(net, architecture, transform, classes, card)
+    return Backbone(net, like, transform, classes, card)
+
+
+def _load_timm(name: str, pretrained: bool, seed: int, weights) -> Backbone:
+    if weights is not None:
+        raise CourseError(
+            f"For {name} weights= takes the path of a file ({', '.join(WEIGHT_FILES)}); got "
+            f"{weights!r}. timm's own weights are part of the name: timm:NAME.TAG."
+        )
+    like = architecture(name)
+    net = _random_net(like, 1000, seed)
+    classes, card = (), {}
+    transform = _timm_transform(net)
+    if pretrained:
+        try:
+            net = timm().create_model(name.removeprefix(TIMM), pretrained=True)
+        except Exception as error:  # of the network, of the store of weights, of a net without any
+            raise CourseError(
+                f"The weights of {name} cannot be had: {error}. pretrained=False gives the net "
+                "with random weights, weights=PATH reads a file."
+            ) from error
+        classes = _class_names(net.get_submodule(like.head).out_features)
+        card = {"name": name, "weights": str(net.pretrained_cfg.get("hf_hub_id", ""))}
+    return Backbone(net, like, transform, classes, card)
+
+
+def _timm_transform(net) -> Callable[[Tensor], Tensor]:
+    """A timm net's own preprocessing, as torchvision writes such things."""
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    settings = timm_settings(net)
+    side = settings["input_size"][-1]
+    known = [mode.value for mode in InterpolationMode]
+    mode = settings["interpolation"] if settings["interpolation"] in known else "bilinear"
+    return ImageClassification(
+        crop_size=side,
+        resize_size=round(side / settings["crop_pct"]),
+        mean=tuple(settings["mean"]),
+        std=tuple(settings["std"]),
+        interpolation=InterpolationMode(mode),
+    )
+
+
+def _class_names(classes: int) -> tuple[str, ...]:
+    """ImageNet's names for 1,000 classes, else "class 0", "class 1", ..."""
+    from torchvision.models import ResNet18_Weights
+
+    names = tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+    return names if classes == len(names) else tuple(f"class {i}" for i in range(classes))
 
 
 def _is_file(weights) -> bool:
     return isinstance(weights, Path) or str(weights).lower().endswith(WEIGHT_FILES)
 
 
-def _load_file(name: str, path: Path, seed: int, size, mean, std) -> Backbone:
-    """A torchvision net with the state dict in a file."""
-    from torchvision.models import get_model_weights
+def _wanted(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the extra heads that only a net's first training used."""
+    extra = AUXILIARY.get(name, ())
+    return {key: value for key, value in tensors.items() if not key.startswith(extra or "\0")}
 
-    architecture, tensors = ARCHITECTURES[name], read_state_dict(path)
-    head = tensors.get(f"{architecture.head}.weight")
+
+def _load_file(name: str, path: Path, seed: int, given: Normalise | None) -> Backbone:
+    """A net of torchvision or timm with the state dict in a file."""
+    like = architecture(name, given.size if given else None)
+    tensors = _wanted(name, read_state_dict(path))
+    head = tensors.get(f"{like.head}.weight")
     classes = len(head) if head is not None and head.ndim == 2 else 1000
-    net = _random_net(architecture, classes, seed)
+    net = _random_net(like, classes, seed)
     try:
-        missing, unknown = net.load_state_dict(tensors, strict=False)
+        missing, unexpected = net.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
         raise CourseError(f"The weights {path} do not fit {name}: {error}") from error
     # A net without its head is how feature extractors are passed on; nothing else may be missing.
@@ -181,25 +251,26 @@ def _load_file(name: str, path: Path, seed: int, size, mean, std) -> Backbone:
         key
         for key in missing
         if not key.endswith("num_batches_tracked")
-        and (head is not None or not key.startswith(architecture.head + "."))
+        and (head is not None or not key.startswith(like.head + "."))
     ]
-    if missing or unknown:
+    if missing or unexpected:
+        maker = "timm" if name.startswith(TIMM) else "torchvision"
         raise CourseError(
             f"The weights {path} do not fit {name}: {len(missing)} tensors are missing "
-            f"({', '.join(missing[:3])}), {len(unknown)} unknown ({', '.join(unknown[:3])}). "
-            f"The names must be those of torchvision's {name}."
+            f"({', '.join(missing[:3])}), {len(unexpected)} unknown ({', '.join(unexpected[:3])}). "
+            f"The names must be those of {maker}'s {name.removeprefix(TIMM)}."
         )
-    own = get_model_weights(name).DEFAULT
-    names = tuple(own.meta["categories"])
-    known = names if head is not None and classes == len(names) else ()
-    if head is not None and not known:
-        known = tuple(f"class {i}" for i in range(classes))
-    transform = own.transforms()
-    if (size, mean, std) != (None, None, None):
-        transform = _given_normalisation(size, mean, std)
-        architecture = replace(architecture, size=size)
     card = {"name": name, "weights": path.name, "sha256": _sha256(path)}
-    return Backbone(net, architecture, transform, known, card)
+    known = () if head is None else _class_names(classes)
+    return Backbone(net, like, given or _usual_transform(name, net), known, card)
+
+
+def _usual_transform(name: str, net) -> Callable[[Tensor], Tensor]:
+    if name.startswith(TIMM):
+        return _timm_transform(net)
+    from torchvision.models import get_model_weights
+
+    return get_model_weights(name).DEFAULT.transforms()
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -233,26 +304,6 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {k: t.float() if t.is_floating_point() else t for k, t in tensors.items()}
 
 
-def _given_normalisation(size, mean, std) -> "Normalise":
-    """Preprocessing from what a caller gave, or a CourseError that says what is allowed."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise CourseError(f"size must be a whole number of pixels from 1; got {size!r}.")
-    triples = []
-    for label, values, least in (("mean", mean, -math.inf), ("std", std, 0.0)):
-        try:
-            triple = tuple(float(v) for v in values)
-        except (TypeError, ValueError):
-            triple = ()
-        if len(triple) != 3 or not all(math.isfinite(v) and v > least for v in triple):
-            raise CourseError(
-                f"{label} must be three numbers, one for each colour"
-                f"{', above 0' if label == 'std' else ''}; got {values!r}. Give size, mean and std "
-                "together."
-            )
-        triples.append(triple)
-    return Normalise(size, *triples)
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -281,31 +332,13 @@ def _torch_folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _random_net(architecture, classes: int, seed: int):
+def _random_net(architecture: Architecture, classes: int, seed: int):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return architecture.build(classes)
 
 
-def _normalisation(size: int, card: dict) -> "Normalise":
+def _normalisation(size: int, card: dict) -> Normalise:
     return Normalise(
         size, tuple(card.get("mean", DEFAULT_MEAN)), tuple(card.get("std", DEFAULT_STD))
     )
-
-
-@dataclass(frozen=True)
-class Normalise:
-    """Pictures (n, 3, h, w) -> float (n, 3, size, size), (value - mean) / std per channel."""
-
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def __call__(self, pictures: Tensor) -> Tensor:
-        x = pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures.float()
-        if x.shape[-2:] != (self.size, self.size):
-            x = torch.nn.functional.interpolate(
-                x, (self.size, self.size), mode="bilinear", antialias=True
-            )
-        mean, std = (x.new_tensor(v).view(3, 1, 1) for v in (self.mean, self.std))
-        return (x - mean) / std

@@ -35,7 +35,8 @@ def small_net(side: int = 64):
 
     from course_lib.backbones.architectures import ARCHITECTURES
     from course_lib.backbones.backbone import Backbone
-    from course_lib.backbones.loading import DEFAULT_MEAN, DEFAULT_STD, Normalise
+    from course_lib.backbones.loading import DEFAULT_MEAN, DEFAULT_STD
+    from course_lib.backbones.preprocessing import Normalise
     from course_lib.backbones.worldnet import WorldNet
 
     class SmallWorldNet(WorldNet):

@@ -16,18 +16,23 @@ ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.GELU)
 def as_maps(output: Tensor) -> Tensor:
     """What a stage gives, as maps (n, channels, height, width).
 
-    Maps stay as they are; vectors (n, channels) become maps of one place; the tokens of a vision
-    transformer, (n, 1 + side * side, channels), become a square without the class token.
+    Maps stay as they are, those with channels last (Swin's) get them second; vectors (n, channels)
+    become maps of one place; the tokens of a vision transformer, (n, side * side, channels) with or
+    without a class token before them, become a square without it.
     Raises CourseError for another shape.
     """
     if output.ndim == 4:
-        return output
+        _, first, second, last = output.shape
+        return output.permute(0, 3, 1, 2) if first == second != last else output
     if output.ndim == 2:
         return output[:, :, None, None]
-    side = math.isqrt(output.shape[1] - 1) if output.ndim == 3 else 0
-    if side * side != output.shape[1] - 1 if output.ndim == 3 else True:
-        raise CourseError(f"A stage gave {tuple(output.shape)}, which has no places to map.")
-    return output[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+    if output.ndim == 3:
+        tokens = output.shape[1]
+        side = math.isqrt(tokens)
+        if tokens - side * side in (0, 1):
+            places = output[:, tokens - side * side :]
+            return places.transpose(1, 2).unflatten(2, (side, side))
+    raise CourseError(f"A stage gave {tuple(output.shape)}, which has no places to map.")
 
 
 def stage_maps(

@@ -65,8 +65,18 @@ def export_model(saved: SavedModel, path: str | Path) -> Exported:
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
             part = Path(folder) / path.name
+            try:
+                with torch.no_grad():
+                    write(program, _examples(saved.picture_size, 2), part)
+            except OSError:
+                raise
+            except Exception as error:  # of a net of someone's own that torch cannot follow
+                raise CourseError(
+                    f"torch.export cannot follow the net of {saved.model.name}: "
+                    f"{str(error).splitlines()[0][:200]}. A forward pass that branches on the "
+                    f"values of tensors has no program; {path} was not written."
+                ) from error
             with torch.no_grad():
-                write(program, _examples(saved.picture_size, 2), part)
                 difference = _difference(program, run(part), saved.picture_size)
             if not difference <= TOLERANCE:
                 raise CourseError(

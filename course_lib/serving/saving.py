@@ -15,12 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.architectures import OWN, architecture
 from course_lib.backbones.backbone import Backbone
-from course_lib.backbones.loading import Normalise
+from course_lib.backbones.preprocessing import Normalise, describe, restore
 from course_lib.errors import CourseError
 from course_lib.serving.drift import Reference, features_of, make_reference
-from course_lib.serving.preprocessing import describe, restore
 from course_lib.training import Run, predict
 
 FORMAT, VERSION = "course-model", "1"
@@ -81,7 +80,8 @@ def save_model(run: Run, path: str | Path, threshold: float | None = None) -> Sa
     text = json.dumps(facts, sort_keys=True)
     header = {"format": FORMAT, "version": VERSION, "facts": text}
     data = save(tensors, {**header, "sha256": _digest(text, tensors)})
-    saved = _from_bytes(data, path)
+    own = run.model.net if run.model.name.startswith(OWN) else None
+    saved = _from_bytes(data, path, own)
 
     some = run.task.validation.pictures[:16]
     if not torch.equal(predict(saved.model, some), predict(run.model.copy().cpu(), some)):
@@ -97,11 +97,14 @@ def load_model(
     path: str | Path,
     classes: Sequence[str] | int | None = None,
     backbone: str | None = None,
+    net: nn.Module | None = None,
 ) -> SavedModel:
     """A saved model, on the CPU.
 
     classes: names (in any order) or number of the classes that you count on. backbone: name of the
-    backbone that you count on. Either is refused when the file holds something else.
+    backbone that you count on. Either is refused when the file holds something else. net: for a
+    model made of a net of your own (Backbone.wrap), such a net, with any weights and any number of
+    logits: a file holds weights and no code. It is not changed.
 
     Raises CourseError for a file that is missing, damaged, of another kind or not what was asked.
     """
@@ -110,7 +113,7 @@ def load_model(
         data = path.read_bytes()
     except OSError as error:
         raise CourseError(f"Cannot read the model {path}: {error.strerror or error}.") from error
-    saved = _from_bytes(data, path)
+    saved = _from_bytes(data, path, net)
     name = saved.facts["backbone"]
     if backbone is not None and backbone != name:
         raise CourseError(
@@ -151,6 +154,8 @@ def _facts(run: Run, threshold: float | None) -> dict:
         "classes": list(classes),
         "picture_size": int(height),
         "preprocessing": describe(run.model.transform),
+        "stages_end_with": run.model.architecture.ends,  # as a caller gave them to Backbone.wrap
+        "head": run.model.architecture.head,
         "channels_last": [name for name, s in run.model.stages.items() if _channels_last(s)],
         "strategy": dataclasses.asdict(run.strategy),
         "task": run.task.title,  # not its name: that may be a path of this machine
@@ -193,7 +198,7 @@ def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _from_bytes(data: bytes, path: Path) -> SavedModel:
+def _from_bytes(data: bytes, path: Path, net: nn.Module | None = None) -> SavedModel:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -225,7 +230,7 @@ def _from_bytes(data: bytes, path: Path) -> SavedModel:
         *(tensors[_REFERENCE + field.name] for field in dataclasses.fields(Reference))
     )
     weights = {n.removeprefix(_WEIGHT): t for n, t in tensors.items() if n.startswith(_WEIGHT)}
-    return SavedModel(_rebuilt(facts, weights, path), facts, reference)
+    return SavedModel(_rebuilt(facts, weights, path, net), facts, reference)
 
 
 def _header(data: bytes) -> dict[str, str]:
@@ -237,35 +242,61 @@ def _header(data: bytes) -> dict[str, str]:
     return header.get("__metadata__", {}) if isinstance(header, dict) else {}
 
 
-def _rebuilt(facts: dict, weights: dict[str, Tensor], path: Path) -> Backbone:
-    if facts["backbone"] not in ARCHITECTURES:
-        raise CourseError(
-            f"{path} holds a {facts['backbone']}, which this version does not know. There are: "
-            f"{', '.join(ARCHITECTURES)}."
-        )
-    architecture, classes = ARCHITECTURES[facts["backbone"]], tuple(facts["classes"])
-    head = weights.get(f"{architecture.head}.weight")
+def _rebuilt(
+    facts: dict, weights: dict[str, Tensor], path: Path, own: nn.Module | None
+) -> Backbone:
+    name, classes = facts["backbone"], tuple(facts["classes"])
+    empty = _empty(facts, path, own)
+    head = weights.get(f"{empty.architecture.head}.weight")
     if head is not None and len(head) != len(classes):
         raise CourseError(
             f"{path} names {len(classes)} classes ({', '.join(classes)}), but its head has "
             f"{len(head)} outputs: which is which cannot be known. Save the model again."
         )
-    with torch.random.fork_rng(devices=[]):  # building draws random weights, soon replaced
-        net = architecture.build(len(classes))
     try:
-        net.load_state_dict(weights)
+        empty.net.load_state_dict(weights)
     except RuntimeError as error:
         raise CourseError(
-            f"The weights in {path} are not those of a {facts['backbone']}: "
+            f"The weights in {path} are not those of a {name}: "
             f"{str(error).splitlines()[-1].strip()}"
         ) from error
-    transform = restore(facts["preprocessing"])
-    if isinstance(transform, Normalise):  # weights from a file may be for pictures of another size
-        architecture = dataclasses.replace(architecture, size=transform.size)
-    model = Backbone(net, architecture, transform, classes, facts).eval()
-    for name in facts["channels_last"]:
-        model.stages[name].to(memory_format=torch.channels_last)
+    model = Backbone(empty.net, empty.architecture, empty.transform, classes, facts).eval()
+    for stage in facts["channels_last"]:
+        model.stages[stage].to(memory_format=torch.channels_last)
     return model
+
+
+def _empty(facts: dict, path: Path, own: nn.Module | None) -> Backbone:
+    """The net that a file describes, with a head for its classes and any weights."""
+    name, classes = facts["backbone"], len(facts["classes"])
+    transform = restore(facts["preprocessing"])
+    size = transform.size if isinstance(transform, Normalise) else transform.crop_size[0]
+    if name.startswith(OWN):
+        if own is None:
+            kind = name.removeprefix(OWN)
+            raise CourseError(
+                f"{path} holds the weights of a net of your own, {kind}, and no code. Make such a "
+                f"net and pass it: load_model(path, net={kind}(...))."
+            )
+        wrapped = Backbone.wrap(
+            own,
+            head=facts["head"],
+            size=size,
+            transform=transform,
+            stages=facts["stages_end_with"],
+            name=name.removeprefix(OWN),
+        )
+        return wrapped.with_head(classes)
+    if own is not None:
+        raise CourseError(f"{path} holds a {name}, which needs no net=...; leave it out.")
+    try:
+        like = architecture(name, size)
+    except CourseError as error:
+        raise CourseError(
+            f"{path} holds a {name}, which this version does not know: {error}"
+        ) from error
+    with torch.random.fork_rng(devices=[]):  # building draws random weights, soon replaced
+        return Backbone(like.build(classes), like, transform)
 
 
 def _checked_path(path: str | Path) -> Path:

@@ -15,7 +15,7 @@ import traitlets
 
 from course_lib import metrics
 from course_lib import strategies as S
-from course_lib.tasks import quickly_validated
+from course_lib.tasks import Task, quickly_validated
 from course_lib.widgets.live import LiveWidget, looks, module
 
 STRATEGIES = (
@@ -66,14 +66,15 @@ class Lane:
 class Race(LiveWidget):
     """Lanes, sliders, live curves, a finish table.
 
-    task: name of a built-in task. train: labels in all. backbone: its name. lanes: names of
-    strategies. frozen: how many stages the lane "fine-tuning" locks, 0 to all; -1: all but the
-    last. epochs, seed, cache: as for `fit`. Each can be changed at any time; the lanes that it
-    concerns then start anew at the next tick.
+    task: name of a built-in task, or a Task of your own, which then is offered beside those and
+    gives its first `train` labels. train: labels in all. backbone: its name, or a Backbone. lanes:
+    names of strategies. frozen: how many stages the lane "fine-tuning" locks, 0 to all; -1: all
+    but the last. epochs, seed, cache: as for `fit`. Each can be changed at any time; the lanes
+    that it concerns then start anew at the next tick.
     """
 
     _esm = module("race")
-    task = traitlets.Enum(TASKS, "new-shapes").tag(sync=True)
+    task = traitlets.Unicode("new-shapes").tag(sync=True)
     backbone = traitlets.Unicode("worldnet").tag(sync=True)
     train = traitlets.Int(200).tag(sync=True)
     frozen = traitlets.Int(-1).tag(sync=True)
@@ -84,6 +85,12 @@ class Race(LiveWidget):
     info = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **settings):
+        self._own: dict[str, object] = {}  # name -> a Backbone or a Task that was passed
+        for name in ("task", "backbone"):
+            given = settings.get(name, "")
+            if not isinstance(given, str):
+                self._own[given.name] = given
+                settings[name] = given.name
         super().__init__(**settings)
         self._lanes: dict[str, Lane] = {}
         self._baselines: dict[str, float] = {}
@@ -132,23 +139,38 @@ class Race(LiveWidget):
     def _prepare(self) -> Iterator[dict | None]:
         """The net and the pictures that are asked for, when they are others than before."""
         from course_lib import load_backbone
-        from course_lib.tasks import task_in_pieces
 
         if self._net is None or self._net.name != self.backbone:
             yield {"status": f"loading {self.backbone} …"}
-            self._net = load_backbone(self.backbone)
-            self.info = _facts(self._net)
+            self._net = self._own.get(self.backbone) or load_backbone(self.backbone)
+            self.info = _facts(self._net, self._own)
         stages = len(self._net.stage_names)
         if not 0 <= self.frozen <= stages:
             self.frozen = stages - 1
         while self._target_key != (key := (self.task, self.train, self.seed, self.backbone)):
             yield {"status": f"drawing {self.train} pictures …"}
-            for _ in (pieces := _result(task_in_pieces(self.task, self.train, self.seed))):
+            for _ in (pieces := _result(self._pictures())):
                 yield None
                 if key != (self.task, self.train, self.seed, self.backbone):
                     break  # the slider moved on
             else:
                 self._target, self._target_key = quickly_validated(pieces.value), key
+
+    def _pictures(self):
+        """The task that is asked for, piece by piece."""
+        from course_lib.tasks import task_in_pieces
+
+        if self.task in self._own:
+            return _given(self._own[self.task].first(self.train))
+        return task_in_pieces(self.task, self.train, self.seed)
+
+    @traitlets.validate("task")
+    def _known_task(self, proposal):
+        if proposal["value"] not in (*TASKS, *self._own):
+            raise traitlets.TraitError(
+                f"task must be a Task or one of {', '.join(TASKS)}; got {proposal['value']!r}."
+            )
+        return proposal["value"]
 
     def _rebuild(self) -> Iterator[dict | None]:
         """Lanes for the settings as they are now; those that still fit stay as they are."""
@@ -298,7 +320,7 @@ class Race(LiveWidget):
         return fig, alt
 
 
-def _facts(net) -> dict:
+def _facts(net, own: dict) -> dict:
     """What the page must know to draw strips and count parameters without asking."""
     from course_lib.backbones.loading import available_backbones
     from course_lib.tasks import available_tasks
@@ -313,9 +335,17 @@ def _facts(net) -> dict:
             t.name: {"title": t.title, "classes": t.classes, "metric": t.metric}
             for t in available_tasks()
             if t.name in TASKS
+        }
+        | {
+            name: {"title": t.title, "classes": len(t.classes), "metric": t.metric}
+            for name, t in own.items()
+            if isinstance(t, Task)
         },
         "labels": LABELS,
-        "backbones": available_backbones(),
+        "backbones": (
+            *available_backbones(),
+            *(n for n, b in own.items() if not isinstance(b, Task)),
+        ),
         "strategies": {
             s.name: {"learn": s.learn, "head": s.head_epochs, "every": s.unfreeze_every}
             for s in STRATEGIES
@@ -341,6 +371,12 @@ def _validate(run):
         parts.append(predict(run.model, chunk))
         yield None
     return metrics.score(run.task.metric, torch.cat(parts), labels)
+
+
+def _given(task: Task):
+    """A task that is there already, as a generator that returns it."""
+    yield None
+    return task
 
 
 class _result:

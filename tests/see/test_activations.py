@@ -35,8 +35,16 @@ def test_vectors_and_tokens_become_maps():
     tokens = torch.zeros(1, 1 + 4, 3)
     tokens[0, 2] = torch.tensor([1.0, 2, 3])  # behind the class token: the second of 2 x 2 places
     assert as_maps(tokens)[0, :, 0, 1].tolist() == [1, 2, 3]
+    without = as_maps(tokens[:, 1:])  # as the nets give them that average over places
+    assert torch.equal(without, as_maps(tokens))
     with pytest.raises(CourseError, match="no places"):
-        as_maps(torch.zeros(1, 4, 3))
+        as_maps(torch.zeros(1, 7, 3))
+
+
+def test_maps_with_channels_last_get_them_second():
+    maps = torch.rand(2, 5, 4, 4)
+    assert torch.equal(as_maps(maps.permute(0, 2, 3, 1)), maps)
+    assert torch.equal(as_maps(maps), maps)
 
 
 def test_the_strongest_pictures_come_first():

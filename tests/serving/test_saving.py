@@ -13,8 +13,8 @@ from torchvision.models import get_model
 
 from course_lib import CourseError, evaluate, fit, load_backbone
 from course_lib import strategies as S
+from course_lib.backbones.preprocessing import describe, restore
 from course_lib.serving import load_model, save_model
-from course_lib.serving.preprocessing import describe, restore
 from course_lib.serving.saving import _digest
 from course_lib.tasks import Split
 from course_lib.training import predict
