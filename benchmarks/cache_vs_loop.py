@@ -48,7 +48,7 @@ WAYS = ("loader loop", "in-memory loop", "fit, no cache", "cache")
 # One rate for head and last stage, which the loader loop uses too: time is what is compared.
 STRATEGIES = {
     "head only": replace(S.FEATURE_EXTRACTION, weight_decay=0.0),
-    "last stage + head": replace(S.FINE_TUNING, lr=1e-3, ratio=1.0, weight_decay=0.0),
+    "last stage + head": replace(S.FINE_TUNING, lr=1e-3, head_lr_ratio=1.0, weight_decay=0.0),
 }
 
 

@@ -119,8 +119,9 @@ def measure(backbone, task: Task, name: str, epochs: int, views: int, seed: int)
         one = linear_probe(backbone, task, views, seed)
         return {"test": one.test, "validation": one.validation, "C": one.C}
     strategy = next(s for s in STRATEGIES if s.name == name)
+    usual = S.for_net(strategy, backbone).lr
     found = tune(
-        backbone, task, strategy, rates=[strategy.lr * r for r in RATES], epochs=epochs,
+        backbone, task, strategy, rates=[usual * r for r in RATES], epochs=epochs, widen=0,
         batch_size=16 if len(task.train.labels) <= 200 else 32, seed=seed, augment=views,
         progress=False,
     )  # fmt: skip

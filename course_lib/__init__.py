@@ -19,7 +19,7 @@ _HOMES = {
     "prepare_run": "training",
     "evaluate": "training",
     "predict": "training",
-    "tune": "training",
+    "tune": "tuning",
 }
 
 __all__ = list(_HOMES)

@@ -61,6 +61,7 @@ LOOKS = {
     "fine-tuning": Look("#009E73", "-.", "^"),
     "full fine-tuning": Look("#CC79A7", "-", "D"),
     "LP-FT": Look("#56B4E9", ":", "v"),
+    "LP-FT, one schedule": Look("#56B4E9", ":", "v"),
     "gradual unfreezing": Look("#E69F00", "-.", "P"),
     "layer-wise decay": Look("#000000", "-", "X"),
     "pixel logistic regression": Look("#777777", ":", "."),

@@ -9,7 +9,6 @@ networks", section 3.3.
 """
 
 import copy
-import math
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +16,9 @@ import torch.nn.functional as F
 
 from course_lib import strategies
 from course_lib.errors import CourseError
+from course_lib.stepping import Diverged, forward_pass, update
 from course_lib.strategies import HEAD
-from course_lib.training import Run, frozen_part, own_randomness, precision, unlock
+from course_lib.training import Run, frozen_part, set_trainable
 
 SMOOTHING = 0.8  # share of the old value in the running mean of the losses
 EXPLODED = 3.0  # the search ends when the smoothed loss is this many times its smallest value
@@ -71,24 +71,24 @@ def find_rate(
 def _losses(run: Run, rates: list[float], seed: int) -> list[float]:
     model, task = run.model, run.task
     pictures, labels = (part.to(model.device) for part in task.train)
-    start = unlock(model, run.strategy, run.epoch)
+    start = set_trainable(model, run.strategy, run.epoch)
     peaks = strategies.peak_rates(run.strategy, model.stage_names)
     generator = torch.Generator().manual_seed(seed)
     mean, losses = 0.0, []
     for step, rate in enumerate(rates):
         rows = torch.randint(len(labels), (run.settings.batch_size,), generator=generator)
         rows = rows.to(model.device)
-        for group in run.optimizer.param_groups:
-            group["lr"] = rate * peaks[group["name"]] / peaks[HEAD]
-        with own_randomness(seed, step, model.device), precision(model.device):
+        with forward_pass(seed, step, model.device):
             x = frozen_part(model, pictures[rows], start)
             loss = F.cross_entropy(model.head(model.run_stages(x, start)).float(), labels[rows])
-        run.optimizer.zero_grad()
-        loss.backward()
-        run.optimizer.step()
+        tried = {name: rate * peak / peaks[HEAD] for name, peak in peaks.items()}
+        try:
+            update(run.optimizer, loss, tried, step)
+        except Diverged:
+            break
         mean = SMOOTHING * mean + (1 - SMOOTHING) * loss.item()
         smooth = mean / (1 - SMOOTHING ** (step + 1))  # without the pull of its start at 0
-        if not math.isfinite(smooth) or (losses and smooth > EXPLODED * min(losses)):
+        if losses and smooth > EXPLODED * min(losses):
             break
         losses.append(smooth)
     return losses

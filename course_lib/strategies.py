@@ -1,16 +1,18 @@
 """What may learn, how fast, and when: strategies of transfer as plain data.
 
     from course_lib import strategies as S
-    careful = dataclasses.replace(S.FULL_FINE_TUNING, name="careful", ratio=100)
+    careful = dataclasses.replace(S.FULL_FINE_TUNING, name="careful", head_lr_ratio=100)
 
-A strategy knows nothing of a particular net. Given the ordered names of a net's stages, the
-functions here say which stages learn and at what rate at any moment; `fit` writes those numbers
-into the optimizer as they are.
+A strategy knows nothing of a particular net. Rates that it leaves open are those that suit the
+kind of net (`for_net`). Given the ordered names of a net's stages, the functions here say which
+stages learn and at what rate at any moment; `fit` writes those numbers into the optimizer as they
+are.
 """
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_lib.errors import CourseError
 
@@ -23,12 +25,14 @@ def _require(condition: bool, field: str, value, allowed: str) -> None:
         raise CourseError(f"Strategy: {field} must be {allowed}; got {value!r}.")
 
 
-def _require_learn(learn) -> None:
-    names = isinstance(learn, tuple) and learn and all(isinstance(n, str) for n in learn)
+def _require_trainable(trainable) -> None:
+    names = (
+        isinstance(trainable, tuple) and trainable and all(isinstance(n, str) for n in trainable)
+    )
     _require(
-        learn == "all" or _is_count(learn) or bool(names),
-        "learn",
-        learn,
+        trainable == "all" or _is_count(trainable) or bool(names),
+        "trainable",
+        trainable,
         'a number of last stages, "all", or a tuple of stage names',
     )
 
@@ -41,50 +45,83 @@ def _is_count(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+RENAMED = {"learn": "trainable", "ratio": "head_lr_ratio", "decay": "layer_decay"}
+
+
+def _with_new_names(cls):
+    """Let a first edition's argument say what it is called now."""
+    init = cls.__init__
+
+    @functools.wraps(init)
+    def checked(self, *args, **values):
+        for old in RENAMED.keys() & values.keys():
+            raise CourseError(f"Strategy: {old} is called {RENAMED[old]} now: {RENAMED[old]}=...")
+        init(self, *args, **values)
+
+    cls.__init__ = checked
+    return cls
+
+
+@_with_new_names
 @dataclass(frozen=True)
 class Strategy:
     """How a pretrained net is trained on a new task.
 
     name: what figures and tables call it.
-    learn: what learns besides the head: the number of last stages, "all", or names of stages.
-    lr: peak learning rate of the head (AdamW).
-    ratio: head rate / rate of the last stage. 1: one rate for everything.
-    decay: rate of a stage / rate of the stage after it (layer-wise decay; BEiT and ELECTRA use 0.65
-    to 0.9).
+    trainable: what learns besides the head: the number of last stages, "all", or names of stages.
+    lr: peak learning rate of the head (AdamW). None: what suits the net.
+    head_lr_ratio: head rate / rate of the last stage. 1: one rate for everything. None: what suits
+        the net.
+    layer_decay: rate of a stage / rate of the stage after it (layer-wise decay; BEiT and ELECTRA
+        use 0.65 to 0.9).
     head_epochs: first epochs in which only the head learns (LP-FT: Kumar et al. 2022).
     unfreeze_every: epochs after which one more stage unlocks, the last stage first; 0: all at once
         (gradual unfreezing: Howard and Ruder 2018, ULMFiT).
+    restart: whether the schedule begins anew, warm-up and cosine, each time something unlocks. Else
+        one schedule spans the run, and what unlocks late learns at what is left of it.
+    head_joins: whether the head, after the epochs of its own, learns at the rate of the last stage.
     batch_norm: "eval": pretrained running statistics are used everywhere and never change.
         "train": learning stages normalise by batch and update their statistics; locked stages
         don't. "adapt": locked stages do so too, although their weights stay. Nothing can be cached
         then.
     from_scratch: start from random weights.
-    weight_decay: decoupled weight decay of everything that learns.
-    warmup: share of the run, from its start, in which every rate rises to its peak; 0: none.
+    weight_decay: decoupled weight decay of what learns.
+    decay_vectors: whether it reaches parameters of one dimension too, biases and norms. None: what
+        suits the net.
+    warmup: share of the run, or of what a restart begins, in which every rate rises to its peak; 0:
+        none.
     """
 
     name: str
-    learn: int | str | tuple[str, ...] = 0
-    lr: float = 1e-2
-    ratio: float = 10.0
-    decay: float = 1.0
+    trainable: int | str | tuple[str, ...] = 0
+    lr: float | None = None
+    head_lr_ratio: float | None = None
+    layer_decay: float = 1.0
     head_epochs: int = 0
     unfreeze_every: int = 0
+    restart: bool = False
+    head_joins: bool = False
     batch_norm: str = "eval"
     from_scratch: bool = False
     weight_decay: float = 1e-2
+    decay_vectors: bool | None = None
     warmup: float = 0.1
 
     def __post_init__(self):
         _require(bool(self.name) and isinstance(self.name, str), "name", self.name, "some text")
-        _require_learn(self.learn)
-        for field in ("lr", "ratio"):
+        _require_trainable(self.trainable)
+        for field in ("lr", "head_lr_ratio"):
             value = getattr(self, field)
-            _require(_is_number(value) and value > 0, field, value, "a number above 0")
+            _require(
+                value is None or (_is_number(value) and value > 0),
+                field,
+                value,
+                "a number above 0, or None for what suits the net",
+            )
         _require(
-            _is_number(self.decay) and 0 < self.decay <= 1,
-            "decay",
-            self.decay,
+            _is_number(self.layer_decay) and 0 < self.layer_decay <= 1,
+            "layer_decay",
+            self.layer_decay,
             "a number above 0, up to 1",
         )
         for field in ("head_epochs", "unfreeze_every"):
@@ -96,8 +133,14 @@ class Strategy:
             self.batch_norm,
             " or ".join(repr(mode) for mode in BATCH_NORM_MODES),
         )
+        for field in ("from_scratch", "restart", "head_joins"):
+            value = getattr(self, field)
+            _require(isinstance(value, bool), field, value, "True or False")
         _require(
-            isinstance(self.from_scratch, bool), "from_scratch", self.from_scratch, "True or False"
+            self.decay_vectors in (True, False, None),
+            "decay_vectors",
+            self.decay_vectors,
+            "True, False, or None for what suits the net",
         )
         _require(
             _is_number(self.weight_decay) and self.weight_decay >= 0,
@@ -111,25 +154,26 @@ class Strategy:
             self.warmup,
             "a share of the run, 0 or more and below 1",
         )
-        if self.from_scratch and self.learn != "all":
+        if self.from_scratch and self.trainable != "all":
             raise CourseError(
-                f"Strategy {self.name!r}: from_scratch=True with learn={self.learn!r} would "
-                "lock random "
-                'weights. Use learn="all".'
+                f"Strategy {self.name!r}: from_scratch=True with trainable={self.trainable!r} "
+                'would lock random weights. Use trainable="all".'
             )
 
 
 SCRATCH = Strategy(
-    "scratch", learn="all", lr=3e-3, ratio=1.0, batch_norm="train", from_scratch=True
+    "scratch", trainable="all", lr=3e-3, head_lr_ratio=1.0, batch_norm="train", from_scratch=True
 )
-FEATURE_EXTRACTION = Strategy("feature extraction", learn=0, lr=1e-2)
-FINE_TUNING = Strategy("fine-tuning", learn=1, lr=1e-2, ratio=10.0)
-FULL_FINE_TUNING = Strategy("full fine-tuning", learn="all", lr=1e-2, ratio=10.0)
-LP_FT = Strategy("LP-FT", learn="all", lr=1e-2, ratio=10.0, head_epochs=5)
+FEATURE_EXTRACTION = Strategy("feature extraction", trainable=0)
+FINE_TUNING = Strategy("fine-tuning", trainable=1)
+FULL_FINE_TUNING = Strategy("full fine-tuning", trainable="all")
+# As published: a linear probe, then one rate for everything, each with its own schedule.
+LP_FT = Strategy("LP-FT", trainable="all", head_epochs=5, restart=True, head_joins=True)
+# As published: each time a stage unlocks, all that is unlocked is trained with a schedule anew.
 GRADUAL_UNFREEZING = Strategy(
-    "gradual unfreezing", learn="all", lr=1e-2, ratio=10.0, head_epochs=1, unfreeze_every=1
+    "gradual unfreezing", trainable="all", head_epochs=1, unfreeze_every=1, restart=True
 )
-LAYERWISE_DECAY = Strategy("layer-wise decay", learn="all", lr=1e-2, ratio=10.0, decay=0.65)
+LAYERWISE_DECAY = Strategy("layer-wise decay", trainable="all", layer_decay=0.65)
 
 ALL = (
     SCRATCH,
@@ -141,30 +185,48 @@ ALL = (
     LAYERWISE_DECAY,
 )
 
+# The first edition's, to which rows of its studies belong: one schedule spans both stages.
+LP_FT_ONE_SCHEDULE = Strategy("LP-FT, one schedule", trainable="all", head_epochs=5)
+GRADUAL_ONE_SCHEDULE = Strategy(
+    "gradual unfreezing, one schedule", trainable="all", head_epochs=1, unfreeze_every=1
+)
+ONE_SCHEDULE = (LP_FT_ONE_SCHEDULE, GRADUAL_ONE_SCHEDULE)
+
+
+def for_net(strategy: Strategy, model) -> Strategy:
+    """The strategy with the rates that it leaves open filled in: those that suit the Backbone."""
+    usual = model.usual_rates
+    open_fields = {
+        field: getattr(usual, field)
+        for field in ("lr", "head_lr_ratio", "decay_vectors")
+        if getattr(strategy, field) is None
+    }
+    return replace(strategy, **open_fields) if open_fields else strategy
+
 
 def learning_stages(strategy: Strategy, stages: Sequence[str]) -> tuple[str, ...]:
     """Names of the stages that learn at some time, in the net's order.
 
     Raises CourseError when the strategy asks for stages that the net does not have.
     """
-    learn = strategy.learn
-    if learn == "all":
+    trainable = strategy.trainable
+    if trainable == "all":
         return tuple(stages)
-    if isinstance(learn, tuple):
-        unknown = [name for name in learn if name not in stages]
+    if isinstance(trainable, tuple):
+        unknown = [name for name in trainable if name not in stages]
         if unknown:
             raise CourseError(
                 f"Strategy {strategy.name!r} lets {', '.join(unknown)} learn; this net has the "
                 "stages "
                 f"{', '.join(stages)}."
             )
-        return tuple(name for name in stages if name in learn)
-    if learn > len(stages):
+        return tuple(name for name in stages if name in trainable)
+    if trainable > len(stages):
         raise CourseError(
-            f"Strategy {strategy.name!r} lets the last {learn} stages learn; this net has only "
-            f'{len(stages)}: {", ".join(stages)}. learn="all" means every stage.'
+            f"Strategy {strategy.name!r} lets the last {trainable} stages learn; this net has only "
+            f'{len(stages)}: {", ".join(stages)}. trainable="all" means every stage.'
         )
-    return tuple(stages[len(stages) - learn :])
+    return tuple(stages[len(stages) - trainable :])
 
 
 def unlock_epochs(strategy: Strategy, stages: Sequence[str]) -> dict[str, int]:
@@ -177,21 +239,32 @@ def unlock_epochs(strategy: Strategy, stages: Sequence[str]) -> dict[str, int]:
     }
 
 
-def peak_rates(strategy: Strategy, stages: Sequence[str]) -> dict[str, float]:
-    """Peak learning rate of each learning stage, in order, and of the head."""
+def peak_rates(
+    strategy: Strategy, stages: Sequence[str], epoch: float | None = None
+) -> dict[str, float]:
+    """Peak learning rate of each learning stage, in order, and of the head.
+
+    epoch: the moment; it matters for a head that joins the stages. Default: the beginning.
+    Raises CourseError for a strategy that leaves its rates to the net: see `for_net`.
+    """
+    if strategy.lr is None or strategy.head_lr_ratio is None:
+        raise CourseError(
+            f"Strategy {strategy.name!r} leaves its rates to the net: strategies.for_net("
+            "strategy, backbone) fills them in, or give lr and head_lr_ratio."
+        )
     learning = learning_stages(strategy, stages)
     last = len(stages) - 1
     rates = {
-        name: strategy.lr / strategy.ratio * strategy.decay ** (last - position)
+        name: strategy.lr / strategy.head_lr_ratio * strategy.layer_decay ** (last - position)
         for position, name in enumerate(stages)
         if name in learning
     }
-    return {**rates, HEAD: strategy.lr}
+    joined = strategy.head_joins and learning and (epoch or 0) >= strategy.head_epochs
+    return {**rates, HEAD: rates[learning[-1]] if joined else strategy.lr}
 
 
-def shape(progress: float, warmup: float = 0.1) -> float:
-    """Share of the peak rate at `progress` 0..1 through a run: a linear warm-up, then half a
-    cosine.
+def cosine_with_warmup(progress: float, warmup: float = 0.1) -> float:
+    """Share of the peak rate at `progress` 0..1: a linear warm-up, then half a cosine.
 
     Loshchilov and Hutter 2017 (SGDR), without restarts.
     """
@@ -200,16 +273,30 @@ def shape(progress: float, warmup: float = 0.1) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
+def phase(strategy: Strategy, stages: Sequence[str], epoch: float, epochs: int) -> tuple[int, int]:
+    """First epoch and end of the schedule that holds at `epoch` of `epochs`.
+
+    The whole run, or with restarts from one unlocking to the next.
+    """
+    if not strategy.restart:
+        return 0, epochs
+    begins = {0, *unlock_epochs(strategy, stages).values()}
+    return max(b for b in begins if b <= epoch), min(
+        (b for b in begins if epoch < b < epochs), default=epochs
+    )
+
+
 def rates(strategy: Strategy, stages: Sequence[str], epoch: float, epochs: int) -> dict[str, float]:
     """Learning rate of each learning stage and of the head at `epoch` of `epochs`; fractions count.
 
     A stage that is still locked has rate 0.
     """
-    share = shape(epoch / epochs, strategy.warmup)
+    begin, end = phase(strategy, stages, epoch, epochs)
+    share = cosine_with_warmup((epoch - begin) / (end - begin), strategy.warmup)
     unlock = {**unlock_epochs(strategy, stages), HEAD: 0}
     return {
         name: peak * share if epoch >= unlock[name] else 0.0
-        for name, peak in peak_rates(strategy, stages).items()
+        for name, peak in peak_rates(strategy, stages, epoch).items()
     }
 
 
@@ -233,9 +320,9 @@ def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
     The rate is the peak that the schedule scales; 0 where nothing learns. The head counts as it
     stands.
     """
-    names = tuple(backbone.stages)
+    strategy, names = for_net(strategy, backbone), tuple(backbone.stages)
     unlock = {**unlock_epochs(strategy, names), HEAD: 0}
-    peaks = peak_rates(strategy, names)
+    peaks = peak_rates(strategy, names, epoch)
     rows = []
     for name, part in {**backbone.stages, HEAD: backbone.head}.items():
         learning = name in unlock and epoch >= unlock[name]
@@ -245,10 +332,24 @@ def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
     return rows
 
 
+def reason(backbone, strategy: Strategy) -> str:
+    """Where the rates of a strategy come from, on this net, in one line."""
+    usual, told = backbone.usual_rates, []
+    if strategy.lr is None:
+        told.append(f"{usual.lr:g} for the head")
+    if strategy.head_lr_ratio is None and strategy.trainable:
+        told.append(f"1/{usual.head_lr_ratio:g} of the head's for the last stage")
+    if not told:
+        return "rates: as given by the strategy"
+    return f"rates: {', '.join(told)}, as suits {backbone.name}: {usual.reason}"
+
+
 def print_table(backbone, strategy: Strategy, epoch: int = 0) -> None:
-    """Print `table`: stage, parameters, peak rate and state in an epoch, one line each."""
+    """Print `table`: stage, parameters, peak rate and state in an epoch, one line each; then why
+    these rates."""
     print(f"{strategy.name}, epoch {epoch + 1}")
     print(f"{'stage':10} {'parameters':>11} {'rate':>9}  state")
     for row in table(backbone, strategy, epoch):
         rate = f"{row.rate:9.2g}" if row.rate else f"{'-':>9}"
         print(f"{row.stage:10} {row.parameters:11,} {rate}  {row.state}")
+    print(reason(backbone, strategy))

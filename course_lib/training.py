@@ -1,4 +1,4 @@
-"""Train a pretrained net on a new task: fit, evaluate, tune.
+"""Train a pretrained net on a new task: fit, evaluate.
 
 `Run._loop` is the whole training loop; read it first. The rest prepares it or reads what it leaves.
 
@@ -6,11 +6,10 @@
     run.test, run.seconds, run.trainable_parameters
 """
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,6 +20,7 @@ from course_lib import metrics, strategies
 from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone, check_pictures
 from course_lib.errors import CourseError
+from course_lib.stepping import forward_pass, precision, update
 from course_lib.strategies import HEAD, Strategy
 from course_lib.tasks import Split, Task, load_task
 
@@ -28,11 +28,6 @@ CACHE_LIMIT = (
     1 << 30
 )  # bytes of features that a run may keep; beyond it they are computed each time
 VIEWS = 4  # views per picture that augment=True makes
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # head rates that `tune` tries
-
-
-class Diverged(CourseError):
-    """Training whose loss is no longer a number."""
 
 
 @dataclass(frozen=True)
@@ -139,24 +134,23 @@ class Run:
         pictures, labels = (t.to(model.device) for t in self.task.train)
         for self.epoch in range(settings.epochs):
             seconds_before, loss_sum, hits = self.seconds, 0.0, 0
-            start = unlock(model, self.strategy, self.epoch)  # the first stage that learns now
+            start = set_trainable(
+                model, self.strategy, self.epoch
+            )  # the first stage that learns now
             view = self.epoch % settings.views if settings.views else None
             inputs, cached = yield from self._frozen("train", pictures, start, view)
 
             for batch in self._shuffled(len(labels)):
-                with self._clock("seconds"), own_randomness(settings.seed, self.step, model.device):
-                    rates = self._set_rates()
-                    with precision(model.device):
+                with self._clock("seconds"):
+                    with forward_pass(settings.seed, self.step, model.device):
                         x = frozen_part(model, inputs[batch], start, cached)
                         features = model.run_stages(x, start)
                         logits = model.head(features).float()
                         loss = F.cross_entropy(logits, labels[batch])
                         if self._extra_loss:
                             loss = loss + self._extra_loss(x, features, start)
-                    self._check_loss(loss, rates)
-                    self.optimizer.zero_grad()
-                    loss.backward()
-                    self.optimizer.step()
+                    rates = self._rates()
+                    update(self.optimizer, loss, rates, self.step)
                     self.step += 1
                     loss_sum += loss.item() * len(batch)
                     hits += (logits.argmax(1) == labels[batch]).sum().item()
@@ -230,24 +224,10 @@ class Run:
         order = torch.randperm(n, generator=generator).to(self.model.device)
         return order.tensor_split(self.batches)
 
-    def _set_rates(self) -> dict[str, float]:
-        """Write this step's real learning rates into the optimizer's groups."""
+    def _rates(self) -> dict[str, float]:
+        """This step's learning rate of each stage and of the head."""
         at = (self.step + 0.5) / self.batches
-        names = self.model.stage_names
-        rates = strategies.rates(self.strategy, names, at, self.settings.epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rates[group["name"]]
-        return rates
-
-    def _check_loss(self, loss: Tensor, rates: dict[str, float]) -> None:
-        if not torch.isfinite(loss):
-            raise Diverged(
-                f"The loss became {loss.item()} in epoch {self.epoch + 1}, step "
-                f"{self.step + 1}, at a "
-                f"head rate of {rates[HEAD]:.2g}: training diverged. Try a smaller lr, for "
-                "instance "
-                f"lr={self.strategy.lr / 10:.2g}."
-            )
+        return strategies.rates(self.strategy, self.model.stage_names, at, self.settings.epochs)
 
     def _remember_best(self, validation: float) -> None:
         if self.settings.keep_best and (self._best is None or validation > self._best[0]):
@@ -357,9 +337,8 @@ def prepare_run(
         raise CourseError(f"augment must be True, False or a number of views; got {augment!r}.")
     views = VIEWS if augment is True else int(augment)
     settings = Settings(epochs, batch_size, seed, views, cache, validate_every, keep_best, test)
-    if lr is not None:
-        strategy = replace(strategy, lr=lr)
-    if strategy.learn and strategy.head_epochs >= epochs:
+    strategy = strategies.for_net(strategy if lr is None else replace(strategy, lr=lr), model)
+    if strategy.trainable and strategy.head_epochs >= epochs:
         raise CourseError(
             f"{strategy.name} trains the head alone for {strategy.head_epochs} epochs, and the "
             "run has "
@@ -374,8 +353,9 @@ def prepare_run(
     learner = start.with_head(len(task.classes), seed).to(device)
     learning = strategies.learning_stages(strategy, learner.stage_names)
     for name, stage in learner.stages.items():
-        # On a CPU this layout quickens large batches forward, not small steps of late stages.
-        if device.type == "cuda" or name not in learning:
+        # On a CPU this layout quickens large batches forward, as a cache wants them, not the small
+        # steps of a plain loop.
+        if device.type == "cuda" or (cache and name not in learning):
             stage.to(memory_format=torch.channels_last)
     return Run(learner, task, strategy, settings, model, mitigation)
 
@@ -434,17 +414,25 @@ def fit(
 
 
 def make_optimizer(model: Backbone, strategy: Strategy) -> torch.optim.AdamW:
-    """AdamW with one named group per stage that ever learns, and one for the head."""
-    parts = {**model.stages, HEAD: model.head}
-    groups = [
-        {"name": name, "params": list(parts[name].parameters()), "lr": 0.0}
-        for name in strategies.peak_rates(strategy, model.stage_names)
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, weight_decay=strategy.weight_decay, fused=True)
+    """AdamW with one named group per stage that ever learns, and one for the head.
+
+    Where vectors are not decayed, a second group of the same name holds them.
+    """
+    parts, groups = {**model.stages, HEAD: model.head}, []
+    for name in (*strategies.learning_stages(strategy, model.stage_names), HEAD):
+        held = list(parts[name].parameters())
+        vectors = [] if strategy.decay_vectors else [p for p in held if p.ndim < 2]
+        others = held if strategy.decay_vectors else [p for p in held if p.ndim >= 2]
+        decayed = {"params": others, "weight_decay": strategy.weight_decay}
+        groups += [
+            {"name": name, "lr": 0.0, **group}
+            for group in (decayed, {"params": vectors, "weight_decay": 0.0})
+            if group["params"]
+        ]
+    return torch.optim.AdamW(groups, fused=True)
 
 
-def unlock(model: Backbone, strategy: Strategy, epoch: int) -> int:
+def set_trainable(model: Backbone, strategy: Strategy, epoch: int) -> int:
     """Let exactly those stages learn that the strategy lets learn in this epoch, and set their
     modes.
 
@@ -535,80 +523,9 @@ def _other_classes(model: Backbone, task: Task) -> CourseError:
     )
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One setting that `tune` tried."""
-
-    lr: float
-    epochs: int
-    validation: float
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Tuning:
-    """What `tune` found.
-
-    strategy: with the best rate; run: the run behind it; trials: all that was tried.
-    """
-
-    strategy: Strategy
-    epochs: int
-    run: Run
-    trials: tuple[Trial, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Training time of all trials."""
-        return sum(trial.seconds for trial in self.trials)
-
-
-def tune(
-    model: Backbone,
-    task: Task,
-    strategy: Strategy,
-    *,
-    rates: Sequence[float] = RATES,
-    epochs: int | Sequence[int] = 10,
-    **settings,
-) -> Tuning:
-    """Try every rate with every number of epochs and keep what does best on the validation
-    pictures.
-
-    Every strategy gets the same trials, scratch too. Test pictures are not looked at before the
-    choice is made: `tuning.run.test` measures the chosen run only. The first of equals wins.
-    settings: as for `fit`.
-    """
-    epochs = [epochs] if isinstance(epochs, int) else list(epochs)
-    settings = {"validate_every": 0, **settings, "test": False}
-    best, trials = None, []
-    for lr, count in itertools.product(rates, epochs):
-        try:
-            run = fit(model, task, strategy, count, lr=lr, **settings)
-        except Diverged:
-            trials.append(Trial(lr, count, 0.0, 0.0))
-            continue
-        trials.append(Trial(lr, count, run.validation, run.seconds))
-        if best is None or run.validation > best.validation:
-            best = run
-    if best is None:
-        raise CourseError(
-            f"tune found no rate for {strategy.name} that trains: tried {list(rates)} with "
-            f"{epochs} epochs. Give at least one of each; try smaller rates."
-        )
-    return Tuning(best.strategy, best.settings.epochs, best, tuple(trials))
-
-
 def default_device() -> torch.device:
     """A CUDA GPU when there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def precision(device: torch.device):
-    """bf16 where it pays, on a GPU; float32 on the CPU."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 def chunk_size(model: Backbone) -> int:
@@ -630,16 +547,3 @@ def evaluating(model: nn.Module):
     finally:
         for module, training in modes:
             module.training = training
-
-
-@contextmanager
-def own_randomness(seed: int, step: int, device: torch.device):
-    """Random numbers (dropout) from (seed, step) alone; the global generators stay as they were."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        # Not torch.manual_seed: without a GPU it queues a call for later, with a stack trace, each
-        # time it is called, and that queue only grows.
-        torch.default_generator.manual_seed(seed * 1_000_003 + step)
-        if device.type == "cuda":
-            torch.cuda.manual_seed(seed * 1_000_003 + step)
-        yield

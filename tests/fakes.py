@@ -1,8 +1,10 @@
 """A small net and a small task, so that tests of training take moments."""
 
+from dataclasses import replace
+
 import torch
 
-from course_lib.backbones.architectures import ARCHITECTURES, Architecture
+from course_lib.backbones.architectures import ARCHITECTURES
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.preprocessing import Normalise
 from course_lib.backbones.worldnet import WorldNet
@@ -26,7 +28,7 @@ class DroppingNet(SmallNet):
 def small_backbone(seed: int = 0, classes: int = 5, net=SmallNet, size: int = 32) -> Backbone:
     """As if pretrained: batch-norm statistics are not those of a fresh net."""
     like = ARCHITECTURES["worldnet"]
-    architecture = Architecture("worldnet", net, like.stages, like.pool, like.head, size)
+    architecture = replace(like, build=net, size=size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = net(classes)

@@ -32,7 +32,7 @@ from course_lib.tasks import Split
 from tests.fakes import STAGES, pictures, small_backbone, small_task
 
 FULL = replace(S.FULL_FINE_TUNING, lr=1e-2)
-HARSH = replace(S.FULL_FINE_TUNING, lr=3e-2, ratio=3.0)  # forgets nearly everything
+HARSH = replace(S.FULL_FINE_TUNING, lr=3e-2, head_lr_ratio=3.0)  # forgets nearly everything
 
 
 def train(model, strategy=FULL, epochs=3, **settings):

@@ -77,7 +77,7 @@ def test_the_finder_restores_the_run_when_a_step_fails(monkeypatch):
 
 
 def test_rates_rise_evenly_and_each_stage_keeps_its_proportion(monkeypatch):
-    strategy = replace(S.LAYERWISE_DECAY, ratio=10.0, decay=0.5)
+    strategy = replace(S.LAYERWISE_DECAY, head_lr_ratio=10.0, layer_decay=0.5)
     run = prepare_run(small_backbone(), small_task(), strategy, batch_size=5)
     seen, original = [], torch.optim.AdamW.step
 

@@ -1,17 +1,20 @@
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from course_lib import (
+    Backbone,
     CourseError,
     augmentation,
     evaluate,
     fit,
+    load_backbone,
     predict,
     prepare_run,
     training,
-    tune,
 )
 from course_lib import strategies as S
 from course_lib.tasks import Split
@@ -51,12 +54,12 @@ def test_a_finished_run_keeps_its_weights_but_neither_gradients_nor_moments():
 
 
 @pytest.mark.parametrize("batch_norm", ["eval", "train"])
-@pytest.mark.parametrize("learn", [0, 1, 3, ("layer2",)])
+@pytest.mark.parametrize("trainable", [0, 1, 3, ("layer2",)])
 @pytest.mark.parametrize("cache", [True, False])
-def test_a_frozen_stage_is_byte_identical_after_fit(batch_norm, learn, cache):
+def test_a_frozen_stage_is_byte_identical_after_fit(batch_norm, trainable, cache):
     model, task = small_backbone(), small_task()
     before = weights(model)
-    strategy = S.Strategy("x", learn=learn, batch_norm=batch_norm)
+    strategy = S.Strategy("x", trainable=trainable, batch_norm=batch_norm)
     after = weights(quick(model, task, strategy, cache=cache).model)
     learning = S.learning_stages(strategy, STAGES)
     for stage in STAGES:
@@ -68,7 +71,7 @@ def test_batch_norm_statistics_change_only_where_the_strategy_says():
     before = weights(model)
     statistics = {}
     for mode in S.BATCH_NORM_MODES:
-        run = quick(model, task, S.Strategy("x", learn=1, batch_norm=mode))
+        run = quick(model, task, S.Strategy("x", trainable=1, batch_norm=mode))
         after = weights(run.model)
         statistics[mode] = {
             stage for stage in STAGES
@@ -96,14 +99,14 @@ def test_every_parameter_that_learns_is_in_exactly_one_group(strategy):
     learning = (*S.learning_stages(strategy, STAGES), "head")
     assert set(held) == {id(p) for name in learning for p in parts[name].parameters()}
     for epoch in range(10):  # whatever learns at some time has its group
-        training.unlock(model, strategy, epoch)
+        training.set_trainable(model, strategy, epoch)
         assert {id(p) for p in model.parameters() if p.requires_grad} <= set(held)
 
 
 def test_parameters_learn_from_the_epoch_that_the_schedule_says():
     model = small_backbone()
     strategy = replace(S.GRADUAL_UNFREEZING, head_epochs=1, unfreeze_every=1)
-    starts = [training.unlock(model, strategy, epoch) for epoch in range(7)]
+    starts = [training.set_trainable(model, strategy, epoch) for epoch in range(7)]
     assert starts == [5, 4, 3, 2, 1, 0, 0]
 
 
@@ -115,7 +118,7 @@ def test_the_rate_in_every_group_is_the_intended_one_at_every_step(strategy):
     steps = 0
     for tick in run.ticks():
         if tick.kind == "train":
-            intended = S.rates(strategy, STAGES, (steps + 0.5) / 3, epochs)
+            intended = S.rates(run.strategy, STAGES, (steps + 0.5) / 3, epochs)
             assert {g["name"]: g["lr"] for g in run.optimizer.param_groups} == intended
             steps += 1
     assert steps == epochs * 3
@@ -160,7 +163,7 @@ def test_each_view_is_computed_once_and_again_when_unfreezing_moves_the_boundary
     sizes = count_stage_runs(monkeypatch, run)
     list(run.ticks())
     assert sum(sizes) == 2 * 14 + 18
-    strategy = S.Strategy("x", learn=2, unfreeze_every=2)
+    strategy = S.Strategy("x", trainable=2, unfreeze_every=2)
     run = prepare_run(small_backbone(), small_task(), strategy, 6, validate_every=0)
     sizes = count_stage_runs(monkeypatch, run)
     list(run.ticks())
@@ -322,7 +325,7 @@ def test_a_loss_that_is_no_number_stops_with_advice():
     model, task = small_backbone(), small_task()
     with torch.no_grad():
         model.net.layer4[1].bn2.weight.fill_(float("nan"))
-    with pytest.raises(CourseError, match="loss became nan in epoch 1, step 1.*smaller lr"):
+    with pytest.raises(CourseError, match="loss became nan in step 1, at a .*smaller lr"):
         quick(model, task, S.FEATURE_EXTRACTION)
 
 
@@ -342,7 +345,7 @@ def test_the_source_accuracy_of_a_frozen_backbone_is_what_it_was():
     labels = predict(model, source.test.pictures).argmax(1)
     source = replace(source, test=Split(source.test.pictures, labels))
     assert quick(model, task, S.FEATURE_EXTRACTION).source_accuracy(source) == 1
-    damaged = quick(model, task, replace(S.FULL_FINE_TUNING, ratio=1), 20, lr=0.1)
+    damaged = quick(model, task, replace(S.FULL_FINE_TUNING, head_lr_ratio=1), 20, lr=0.1)
     assert damaged.source_accuracy(source) < 1
 
 
@@ -374,38 +377,56 @@ def test_predict_gives_the_same_logits_whatever_the_chunks(monkeypatch):
     assert predict(model, x[:0]).shape == (0, 5)
 
 
-def test_tune_keeps_the_rate_that_validation_prefers_and_looks_at_no_test_picture(monkeypatch):
-    model, task = small_backbone(), small_task(train=30)
-    looked = []
-    original = training.evaluate
-
-    def watch(model, data, split="test", metric=None):
-        looked.append(split)
-        return original(model, data, split, metric)
-
-    monkeypatch.setattr(training, "evaluate", watch)
-    tuning = tune(model, task, S.SCRATCH, rates=(1e-6, 1e-2), epochs=[2, 15])
-    assert "test" not in looked and "test" not in tuning.run._scores
-    assert [(t.lr, t.epochs) for t in tuning.trials] == [
-        (1e-6, 2), (1e-6, 15), (1e-2, 2), (1e-2, 15)
-    ]  # fmt: skip
-    assert tuning.run.validation == max(trial.validation for trial in tuning.trials)
-    assert tuning.strategy.lr == 1e-2 and tuning.run.strategy == tuning.strategy
+def resnet() -> Backbone:
+    return load_backbone("resnet18", pretrained=False)
 
 
-def test_tune_survives_a_rate_that_diverges_and_says_when_all_do(monkeypatch):
-    original = training.Run._check_loss
+@pytest.mark.parametrize("make", [small_backbone, resnet])
+@pytest.mark.parametrize("strategy", [S.FINE_TUNING, S.FULL_FINE_TUNING], ids=by_name)
+def test_without_a_cache_fit_is_a_plain_loop_to_the_last_bit(make, strategy):
+    model, task, epochs, batches, lr = make(), small_task(), 2, 3, 1e-3
+    strategy = replace(S.for_net(strategy, model), lr=lr)
+    learning = S.learning_stages(strategy, model.stage_names)
+    twin = model.with_head(len(task.classes), seed=0)
+    net, (pictures, labels) = twin.net, task.train
+    body = [p for name in learning for p in twin.stages[name].parameters()]
 
-    def check(run, loss, rates):
-        original(run, loss * float("nan") if run.strategy.lr > 1 else loss, rates)
+    # The same recipe in plain PyTorch.
+    net.requires_grad_(False).eval()
+    groups = []
+    for held, rate in ((body, lr / strategy.head_lr_ratio), ([*twin.head.parameters()], lr)):
+        vectors = [p for p in held if p.ndim < 2 and not strategy.decay_vectors]
+        others = [p for p in held if p.ndim >= 2 or strategy.decay_vectors]
+        groups.append({"params": others, "rate": rate})
+        groups.append({"params": vectors, "rate": rate, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, weight_decay=strategy.weight_decay, fused=True)
+    for step in range(epochs * batches):
+        order = torch.Generator().manual_seed(step // batches)
+        rows = torch.randperm(14, generator=order).tensor_split(batches)[step % batches]
+        at = (step + 0.5) / (epochs * batches)
+        share = at / 0.1 if at < 0.1 else 0.5 * (1 + math.cos(math.pi * (at - 0.1) / 0.9))
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * share
+            for parameter in group["params"]:
+                parameter.requires_grad_(True)
+        loss = F.cross_entropy(net(model.prepare(pictures[rows])), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
-    monkeypatch.setattr(training.Run, "_check_loss", check)
-    model, task = small_backbone(), small_task()
-    assert tune(model, task, S.SCRATCH, rates=(10.0, 1e-3), epochs=1).strategy.lr == 1e-3
-    with pytest.raises(CourseError, match="no rate"):
-        tune(model, task, S.SCRATCH, rates=(10.0,), epochs=1)
-    with pytest.raises(CourseError, match="no rate"):
-        tune(model, task, S.SCRATCH, rates=())
+    run = quick(model, task, strategy, epochs, cache=False)
+    for key, value in run.module.state_dict().items():
+        assert torch.equal(value, net.state_dict()[key]), key
+
+
+def test_weight_decay_spares_vectors_where_the_net_wants_it():
+    model = small_backbone()
+    for spared in (True, False):
+        strategy = replace(S.for_net(S.FULL_FINE_TUNING, model), decay_vectors=not spared)
+        for group in training.make_optimizer(model, strategy).param_groups:
+            vectors = [p.ndim < 2 for p in group["params"]]
+            assert group["weight_decay"] == (0 if spared and any(vectors) else 0.01)
+            assert not spared or all(vectors) or not any(vectors)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from course_lib import strategies
 from course_lib.backbones.backbone import Backbone
-from course_lib.training import default_device, own_randomness, precision
+from course_lib.stepping import forward_pass, update
+from course_lib.training import default_device
 
 
 def quarter_turns(pictures: Tensor, turns: Tensor) -> Tensor:
@@ -39,21 +40,18 @@ def continue_pretraining(
     learner = model.with_head(4, seed).to(default_device()).train()
     head = {id(p) for p in learner.head.parameters()}
     groups = [
-        {"params": [p for p in learner.parameters() if id(p) not in head], "share": 1.0},
-        {"params": list(learner.head.parameters()), "share": 10.0},
+        {"name": "stages", "params": [p for p in learner.parameters() if id(p) not in head]},
+        {"name": "head", "params": list(learner.head.parameters())},
     ]
     optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=1e-4, fused=True)
     draw = torch.Generator().manual_seed(seed)
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * group["share"] * strategies.shape((step + 0.5) / steps)
+        rate = lr * strategies.cosine_with_warmup((step + 0.5) / steps)
         rows = torch.randint(len(pictures), (batch,), generator=draw)
         turns = torch.randint(4, (batch,), generator=draw).to(learner.device)
         turned = quarter_turns(pictures[rows].to(learner.device), turns)
-        with own_randomness(seed, step, learner.device), precision(learner.device):
+        with forward_pass(seed, step, learner.device):
             loss = F.cross_entropy(learner(learner.prepare(turned)).float(), turns)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        update(optimizer, loss, {"stages": rate, "head": 10 * rate}, step)
     learner.replace_head(model.copy().head.to(learner.device), model.source_classes)
     return learner.to(model.device).eval()

@@ -20,7 +20,8 @@ from course_lib.adaptation.methods import TERMS, Method, Seen
 from course_lib.adaptation.statistics import adabn
 from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
-from course_lib.training import Diverged, default_device, own_randomness, precision, predict
+from course_lib.stepping import forward_pass, update
+from course_lib.training import default_device, predict
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,18 @@ class Adaptation:
         method: Method,
         steps: int,
         lr: float,
-        ratio: float,
+        head_lr_ratio: float,
         batch: int,
         seed: int,
     ):
         self.learner, self.domains, self.method = learner, domains, method
-        self.steps, self.lr, self.ratio, self.batch, self.seed = steps, lr, ratio, batch, seed
+        self.steps, self.lr, self.head_lr_ratio, self.batch, self.seed = (
+            steps,
+            lr,
+            head_lr_ratio,
+            batch,
+            seed,
+        )
         self.history: list[Step] = []
         self.model: Backbone | None = None
         width = self._width()
@@ -73,12 +80,11 @@ class Adaptation:
         optimizer = self._optimizer()
         for number in range(self.steps):
             progress = number / self.steps
-            self._set_rates(optimizer, progress)
             rows = torch.randint(len(labelled[0]), (self.batch,), generator=draw)
             unlabelled = torch.randint(len(data.target), (self.batch,), generator=draw)
             labels = labelled[1][rows].to(model.device)
             model.train()
-            with own_randomness(self.seed, number, model.device), precision(model.device):
+            with forward_pass(self.seed, number, model.device):
                 source, target = self._see(labelled[0][rows], data.target[unlabelled])
                 loss = F.cross_entropy(source.logits, labels)
                 strength = ramp(progress)
@@ -86,14 +92,7 @@ class Adaptation:
                     name: self.terms[name](model, source, target, strength) for name in method.terms
                 }
                 total = loss + sum(weight * added[name] for name, weight in method.terms.items())
-            if not torch.isfinite(total):
-                raise Diverged(
-                    f"The loss became {total.item()} at step {number + 1} of {method.name}. Try a "
-                    f"smaller lr than {self.lr:g}, or smaller weights of its terms."
-                )
-            optimizer.zero_grad()
-            total.backward()
-            optimizer.step()
+            update(optimizer, total, self._rates(progress), number)
             parts = {name: value.item() for name, value in added.items()}
             self.history.append(Step(number + 1, loss.item(), parts))
             yield self.history[-1]
@@ -136,14 +135,14 @@ class Adaptation:
         body = [p for p in self.learner.parameters() if id(p) not in head]
         extra = [p for p in self.terms.parameters() if p.requires_grad]
         groups = [
-            {"params": body, "share": 1 / self.ratio},
-            {"params": [*self.learner.head.parameters(), *extra], "share": 1.0},
+            {"name": "stages", "params": body},
+            {"name": "head", "params": [*self.learner.head.parameters(), *extra]},
         ]
         return torch.optim.AdamW(groups, lr=0.0, weight_decay=1e-4, fused=True)
 
-    def _set_rates(self, optimizer, progress: float) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = self.lr * group["share"] * strategies.shape(progress + 0.5 / self.steps)
+    def _rates(self, progress: float) -> dict[str, float]:
+        share = strategies.cosine_with_warmup(progress + 0.5 / self.steps)
+        return {"stages": self.lr * (1 / self.head_lr_ratio) * share, "head": self.lr * share}
 
     def for_target(self) -> Backbone:
         """A copy of the net as it stands, made ready for target pictures.
@@ -185,7 +184,7 @@ def prepare_adaptation(
     steps: int = 1_000,
     *,
     lr: float = 4e-3,
-    ratio: float = 1.0,
+    head_lr_ratio: float = 1.0,
     batch: int = 32,
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -204,7 +203,7 @@ def prepare_adaptation(
     # A random net of the right size, such as lenet(), has a new head already.
     fits = model.classes == classes and not model.source_classes
     learner = model.copy() if fits else model.with_head(classes, seed)
-    return Adaptation(learner.to(device), domains, method, steps, lr, ratio, batch, seed)
+    return Adaptation(learner.to(device), domains, method, steps, lr, head_lr_ratio, batch, seed)
 
 
 def adapt(
@@ -216,7 +215,7 @@ def adapt(
     domains: from load_domains. method: one of course_lib.adaptation.methods.
     steps: optimizer steps, each with `batch` pictures of every domain that the method looks at.
     lr: peak rate of the head and of the method's own parts; AdamW, warm-up and half a cosine.
-    ratio: head rate / rate of the stages. seed: decides batches, dropout and new weights.
+    head_lr_ratio: head rate / rate of the stages. seed: decides batches, dropout and new weights.
     progress: show a bar when it takes longer than a second.
 
     Raises CourseError for arguments that do not fit and when the loss stops being a number.

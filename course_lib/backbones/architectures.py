@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from course_lib.backbones.rates import PHOTOGRAPHS, WORLDNET, UsualRates
 from course_lib.backbones.stages import find_stages
 from course_lib.errors import CourseError
 
@@ -34,6 +35,7 @@ class Architecture:
     size: side in pixels of the pictures that the net sees.
     ends: names of the modules that a caller gave as the stages' ends; None: the stages are known,
         or were found.
+    rates: learning rates that suit it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Architecture:
     head: str
     size: int
     ends: tuple[str, ...] | None = None
+    rates: UsualRates = PHOTOGRAPHS
 
 
 def _worldnet(classes: int) -> nn.Module:
@@ -170,7 +173,9 @@ def _vit_stages(net: nn.Module) -> dict[str, nn.Module]:
 ARCHITECTURES = {
     a.name: a
     for a in (
-        Architecture("worldnet", _worldnet, _resnet_stages, _mean_over_places, "fc", 64),
+        Architecture(
+            "worldnet", _worldnet, _resnet_stages, _mean_over_places, "fc", 64, rates=WORLDNET
+        ),
         *(
             Architecture(name, _torchvision(name), stages, pool, head, 224)
             for name, stages, pool, head in (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course_lib.backbones.architectures import OWN, Architecture, found
 from course_lib.backbones.preprocessing import given_normalisation
+from course_lib.backbones.rates import UsualRates
 from course_lib.backbones.stages import as_new
 from course_lib.errors import CourseError
 
@@ -103,6 +104,11 @@ class Backbone(nn.Module):
     @property
     def name(self) -> str:
         return self.architecture.name
+
+    @property
+    def usual_rates(self) -> UsualRates:
+        """Learning rates that suit this kind of net, for strategies that leave them open."""
+        return self.architecture.rates
 
     @property
     def stages(self) -> dict[str, nn.Module]:

@@ -118,7 +118,7 @@ def c18_trials(size: dict) -> list[dict]:
                         "batch": size["batch"],
                         "epochs": setting["epochs"],
                         "classes": setting["classes"],
-                        "strategy": {"lr": setting["rate"], "ratio": 1.0},
+                        "strategy": {"lr": setting["rate"], "head_lr_ratio": 1.0},
                         "source_pictures": size["source_pictures"],
                     }
                 )
@@ -229,8 +229,8 @@ PLAIN, HEAD_ONLY, WISE = "plain fine-tuning", "head only", "WiSE-FT"
 METHODS = {
     PLAIN: ("head rate", (3e-3, 1e-2, 3e-2)),
     HEAD_ONLY: ("head rate", (3e-3, 1e-2, 3e-2)),
-    "small backbone rate": ("ratio", (30.0, 100.0, 300.0)),
-    "layer-wise decay": ("decay", (0.8, 0.65, 0.5)),
+    "small backbone rate": ("head_lr_ratio", (30.0, 100.0, 300.0)),
+    "layer-wise decay": ("layer_decay", (0.8, 0.65, 0.5)),
     "gradual unfreezing": ("epochs of the head alone", (1, 2, 3)),
     "L2-SP": ("strength", (0.1, 1.0, 10.0)),
     "EWC": ("strength", (1e3, 1e4, 1e5)),
@@ -260,9 +260,9 @@ def _method(name: str, setting: float, epochs: int):
 
     changes = {
         PLAIN: lambda: {"lr": setting},
-        HEAD_ONLY: lambda: {"lr": setting, "learn": 0},
-        "small backbone rate": lambda: {"ratio": setting},
-        "layer-wise decay": lambda: {"decay": setting},
+        HEAD_ONLY: lambda: {"lr": setting, "trainable": 0},
+        "small backbone rate": lambda: {"head_lr_ratio": setting},
+        "layer-wise decay": lambda: {"layer_decay": setting},
         "gradual unfreezing": lambda: {"head_epochs": setting, "unfreeze_every": 1},
     }.get(name, dict)()
     mitigation = {
@@ -278,7 +278,7 @@ def _method(name: str, setting: float, epochs: int):
 def _ends(key: str):
     """(start, end) of a line of weights: the frozen net with its trained head, and fine-tuned."""
     trial = json.loads(key)
-    start = train({**trial, "strategy": {"learn": 0}}).model
+    start = train({**trial, "strategy": {"trainable": 0}}).model
     return start, train({**trial, "strategy": trial.get("strategy", {})}).model
 
 
@@ -484,7 +484,7 @@ def pitfall(trial: dict) -> dict:
     """A head trained on a backbone without gradients, its batch norm in one of two modes."""
     from course_lib.forgetting import check_frozen
 
-    strategy = {"learn": 0, "batch_norm": MODES[trial["mode"]]}
+    strategy = {"trainable": 0, "batch_norm": MODES[trial["mode"]]}
     run = train({**trial, "strategy": strategy})
     check = check_frozen(backbone(), run.model)
     n = trial["source_pictures"]
@@ -584,7 +584,7 @@ def c21_trials(size: dict) -> list[dict]:
             "seed": seed,
             "epochs": size["epochs"],
             "batch": size["batch"],
-            "strategy": {"ratio": size["ratio"]},
+            "strategy": {"head_lr_ratio": size["ratio"]},
             "share": share,
             "statistics": statistics,
             "source_pictures": size["source_pictures"],
@@ -812,7 +812,7 @@ def surface(
         raise CourseError(f'directions must be "paths" or "random"; got {directions!r}.')
     net, task, paths = load_backbone("worldnet"), load_task("digits", train=train, seed=0), {}
     for name, ratio in PATHS.items():
-        strategy = replace(S.FULL_FINE_TUNING, ratio=ratio)
+        strategy = replace(S.FULL_FINE_TUNING, head_lr_ratio=ratio)
         run = prepare_run(net, task, strategy, epochs, batch_size=16, validate_every=0, test=False)
         path = [see.weights(net)]
         for tick in run.ticks():

@@ -125,7 +125,9 @@ def transplanted(trial: dict) -> dict:
     donor = half_net(kind[0], seed, **settings).model
     net = transplant(donor, donor.fresh(seed + 100), stages)
     learn = "all" if kind.endswith("+") else len(STAGES) - stages
-    strategy = S.Strategy(kind, learn=learn, lr=S.SCRATCH.lr, ratio=1.0, batch_norm="train")
+    strategy = S.Strategy(
+        kind, trainable=learn, lr=S.SCRATCH.lr, head_lr_ratio=1.0, batch_norm="train"
+    )
     task = half_task("B", trial["pictures"], seed, trial["side"])
     run = fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
     return {"test": run.test, "seconds": run.seconds}

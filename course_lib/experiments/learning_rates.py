@@ -13,16 +13,21 @@ from course_lib.experiments.trials import BASELINES, PIXELS, backbone, scores, t
 
 SOURCE_PICTURES = 200  # measured after a run; while it goes on, as many as the trial says
 LARGE, SMALL, DIFFERENTIAL = "one large rate", "one small rate", "ratio 100"
+RATIO, DECAY = "head_lr_ratio", "layer_decay"  # fields of a Strategy that are swept
 # Head rate and head rate / backbone rate, from the first step on: no warm-up that would hide it.
 OVERWRITING = {
-    LARGE: {"lr": 1e-2, "ratio": 1.0},
-    SMALL: {"lr": 1e-4, "ratio": 1.0},
-    DIFFERENTIAL: {"lr": 1e-2, "ratio": 100.0},
+    LARGE: {"lr": 1e-2, RATIO: 1.0},
+    SMALL: {"lr": 1e-4, RATIO: 1.0},
+    DIFFERENTIAL: {"lr": 1e-2, RATIO: 100.0},
 }
 COLORS = {LARGE: "#D55E00", SMALL: "#0072B2", DIFFERENTIAL: "#009E73"}
 MARKERS = {LARGE: "o", SMALL: "s", DIFFERENTIAL: "^"}
 AT_ONCE, GRADUAL, LP_FT = "at once", "gradually, last first", "head first (LP-FT)"
-SCHEDULES = {AT_ONCE: S.FULL_FINE_TUNING, GRADUAL: S.GRADUAL_UNFREEZING, LP_FT: S.LP_FT}
+SCHEDULES = {
+    AT_ONCE: S.FULL_FINE_TUNING,
+    GRADUAL: S.GRADUAL_ONE_SCHEDULE,
+    LP_FT: S.LP_FT_ONE_SCHEDULE,
+}
 
 
 # ---------------------------------------------------------------- one run, shared by the claims
@@ -48,7 +53,7 @@ def tuned(trial: dict) -> dict:
 def _tuned(key: str) -> str:
     from course_lib import load_task
     from course_lib.forgetting import source_accuracy
-    from course_lib.training import tune
+    from course_lib.tuning import tune
 
     trial = json.loads(key)
     tuning = tune(
@@ -59,6 +64,7 @@ def _tuned(key: str) -> str:
         epochs=trial["epochs"],
         batch_size=trial["batch"],
         seed=trial["seed"],
+        widen=0,
         progress=False,
     )
     run = tuning.run
@@ -127,7 +133,7 @@ def overwriting(trial: dict) -> dict:
     from course_lib.forgetting import Meter
 
     task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    strategy = S.Strategy(trial["name"], learn="all", warmup=0.0, **OVERWRITING[trial["name"]])
+    strategy = S.Strategy(trial["name"], trainable="all", warmup=0.0, **OVERWRITING[trial["name"]])
     meter = Meter(
         backbone(),
         source=source(trial["source_pictures"]),
@@ -255,7 +261,7 @@ def c15_trials(size: dict) -> list[dict]:
         {
             **_common(size, seed),
             "name": f"{ratio:g}",
-            "strategy": {"ratio": ratio},
+            "strategy": {RATIO: ratio},
             "rates": [rate],
         }
         for ratio in size["ratios"]
@@ -281,8 +287,8 @@ def _chosen(rows: list[Row], field: str, value: float, key: str = "test") -> np.
 
 
 def best_value(rows: list[Row], field: str) -> float:
-    """The value of a strategy's field, such as "ratio", with the best mean test accuracy, each at
-    the head rate that validation chose."""
+    """The value of a strategy's field with the best mean test accuracy, each at the head rate that
+    validation chose."""
     return max(_swept(rows, field), key=lambda value: _chosen(rows, field, value).mean())
 
 
@@ -301,18 +307,18 @@ HUNDRED = 100.0
 
 
 def c15_judge(rows: list[Row]) -> Finding:
-    ratios, usual = _swept(rows, "ratio"), _rates(rows)[-1]
-    fixed = _at_rate(rows, "ratio", HUNDRED, usual) - _at_rate(rows, "ratio", 1.0, usual)
+    ratios, usual = _swept(rows, RATIO), _rates(rows)[-1]
+    fixed = _at_rate(rows, RATIO, HUNDRED, usual) - _at_rate(rows, RATIO, 1.0, usual)
     others = [ratio for ratio in ratios if ratio < HUNDRED]
-    gains = {r: _chosen(rows, "ratio", HUNDRED) - _chosen(rows, "ratio", r) for r in others}
+    gains = {r: _chosen(rows, RATIO, HUNDRED) - _chosen(rows, RATIO, r) for r in others}
     parts = [above(fixed, 0.01), *(above(gain, 0.01) for gain in gains.values())]
-    best = best_value(rows, "ratio")
+    best = best_value(rows, RATIO)
     sentence = (
         f"At a head rate of {usual:g}, ratio 100 reached "
-        f"{with_spread(_at_rate(rows, 'ratio', HUNDRED, usual))} and one rate for all "
-        f"{with_spread(_at_rate(rows, 'ratio', 1.0, usual))}. When every ratio may choose its own "
+        f"{with_spread(_at_rate(rows, RATIO, HUNDRED, usual))} and one rate for all "
+        f"{with_spread(_at_rate(rows, RATIO, 1.0, usual))}. When every ratio may choose its own "
         "head rate on validation pictures, the test accuracies were "
-        + ", ".join(f"{with_spread(_chosen(rows, 'ratio', r))} at ratio {r:g}" for r in ratios)
+        + ", ".join(f"{with_spread(_chosen(rows, RATIO, r))} at ratio {r:g}" for r in ratios)
         + f": best at {best:g}. Ratio 100 was ahead by "
         + ", ".join(
             f"{points(gain.mean())} of ratio {r:g} (95 % interval {100 * interval(gain)[0]:z.1f} "
@@ -320,11 +326,11 @@ def c15_judge(rows: list[Row]) -> Finding:
             for r, gain in gains.items()
         )
         + ". Of the source task these runs kept "
-        + ", ".join(f"{_chosen(rows, 'ratio', r, 'source').mean():.0%} ({r:g})" for r in ratios)
+        + ", ".join(f"{_chosen(rows, RATIO, r, 'source').mean():.0%} ({r:g})" for r in ratios)
         + f" accuracy. Baselines: pixels {mean(scores(rows, name=BASELINES[0])):.3f}, random "
         f"frozen net {mean(scores(rows, name=BASELINES[1])):.3f}."
     )
-    return Finding(together(parts), sentence, _sweep_alt(rows, "ratio"))
+    return Finding(together(parts), sentence, _sweep_alt(rows, RATIO))
 
 
 def _sweep_alt(rows: list[Row], field: str) -> str:
@@ -379,7 +385,7 @@ def _sweep_draw(rows: list[Row], field: str, label: str, log: bool):
 
 
 def c15_draw(rows: list[Row]):
-    return _sweep_draw(rows, "ratio", "head rate / backbone rate", log=True)
+    return _sweep_draw(rows, RATIO, "head rate / backbone rate", log=True)
 
 
 # ---------------------------------------------------------------- C16: layer-wise decay
@@ -390,7 +396,7 @@ def c16_trials(size: dict) -> list[dict]:
         {
             **_common(size, seed),
             "name": f"{decay:g}",
-            "strategy": {"ratio": 10.0, "decay": decay},
+            "strategy": {RATIO: 10.0, DECAY: decay},
             "rates": [rate],
         }
         for decay in size["decays"]
@@ -403,30 +409,30 @@ QUOTED = 0.9
 
 
 def c16_judge(rows: list[Row]) -> Finding:
-    decays = _swept(rows, "decay")
-    quoted = _chosen(rows, "decay", QUOTED)
-    helps = above(quoted - _chosen(rows, "decay", 1.0))
-    rivals = {d: quoted - _chosen(rows, "decay", d) for d in decays if d not in (QUOTED, 1.0)}
+    decays = _swept(rows, DECAY)
+    quoted = _chosen(rows, DECAY, QUOTED)
+    helps = above(quoted - _chosen(rows, DECAY, 1.0))
+    rivals = {d: quoted - _chosen(rows, DECAY, d) for d in decays if d not in (QUOTED, 1.0)}
     verdict = together([helps, *(above(gain, -0.01) for gain in rivals.values())])
-    best = best_value(rows, "decay")
-    spread = [_chosen(rows, "decay", d).mean() for d in decays]
-    gain = quoted - _chosen(rows, "decay", 1.0)
+    best = best_value(rows, DECAY)
+    spread = [_chosen(rows, DECAY, d).mean() for d in decays]
+    gain = quoted - _chosen(rows, DECAY, 1.0)
     sentence = (
         "With the head rate chosen on validation for each decay, the test accuracies were "
-        + ", ".join(f"{with_spread(_chosen(rows, 'decay', d))} at {d:g}" for d in decays)
+        + ", ".join(f"{with_spread(_chosen(rows, DECAY, d))} at {d:g}" for d in decays)
         + f": best at {best:g}, and {points(max(spread) - min(spread))} between the best and the "
         f"worst. 0.9 against no decay: {points(gain.mean())} (95 % interval "
         f"{100 * interval(gain)[0]:z.1f} to {100 * interval(gain)[1]:z.1f}). The source accuracy "
         "that was left: "
-        + ", ".join(f"{_chosen(rows, 'decay', d, 'source').mean():.0%} at {d:g}" for d in decays)
+        + ", ".join(f"{_chosen(rows, DECAY, d, 'source').mean():.0%} at {d:g}" for d in decays)
         + ". Five stages are not the twelve or more layers for which 0.9 is quoted: the first "
         f"stage here still learns at {QUOTED**4:.0%} of the last one's rate."
     )
-    return Finding(verdict, sentence, _sweep_alt(rows, "decay"))
+    return Finding(verdict, sentence, _sweep_alt(rows, DECAY))
 
 
 def c16_draw(rows: list[Row]):
-    return _sweep_draw(rows, "decay", "rate of a stage / rate of the stage after it", log=False)
+    return _sweep_draw(rows, DECAY, "rate of a stage / rate of the stage after it", log=False)
 
 
 # ---------------------------------------------------------------- C17: gradual unfreezing

@@ -342,10 +342,10 @@ def step_bytes(run, batch: int) -> int:
     parameters apart), the parameters, and for those that learn a gradient and AdamW's two moments.
     """
     from course_lib.experiments.memory import kept_bytes
-    from course_lib.training import frozen_part, unlock
+    from course_lib.training import frozen_part, set_trainable
 
     model = run.model
-    start = unlock(model, run.strategy, run.epoch)
+    start = set_trainable(model, run.strategy, run.epoch)
     pictures = run.task.train.pictures[:batch].to(model.device)
     kept = kept_bytes(
         model,

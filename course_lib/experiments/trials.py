@@ -13,7 +13,7 @@ FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
 PIXELS, RANDOM = "pixel logistic regression", "random frozen backbone"
 BASELINES = (PIXELS, RANDOM)
 LANES = (SCRATCH, HEAD_ONLY, FINE, FULL)
-STRATEGIES = {strategy.name: strategy for strategy in S.ALL}
+STRATEGIES = {strategy.name: strategy for strategy in (*S.ALL, *S.ONE_SCHEDULE)}
 
 
 def transfer(trial: dict) -> dict:
@@ -46,10 +46,10 @@ def _baseline(task, train, seed, name) -> dict:
 @lru_cache(maxsize=512)
 def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
     from course_lib import load_task
-    from course_lib.training import tune
+    from course_lib.tuning import tune
 
     target = load_task(task, train=train, seed=seed)
-    base = STRATEGIES[strategy]
+    base = S.for_net(STRATEGIES[strategy], backbone())
     tuning = tune(
         backbone(),
         target,
@@ -58,6 +58,7 @@ def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
         epochs=list(epochs) if isinstance(epochs, (list, tuple)) else epochs,
         batch_size=batch,
         seed=seed,
+        widen=0,
         progress=False,
     )
     run = tuning.run

@@ -22,7 +22,7 @@ from course_lib.experiments.trials import (
     transfer,
 )
 
-LP_FT = S.LP_FT.name
+LP_FT = S.LP_FT_ONE_SCHEDULE.name
 
 
 def _pairs(size: dict, **varied) -> list[dict]:
@@ -52,7 +52,7 @@ def depth(trial: dict) -> dict:
     from course_lib import fit, load_task
 
     model = trials.backbone()
-    strategy = replace(S.FULL_FINE_TUNING, learn=len(model.stage_names) - trial["frozen"])
+    strategy = replace(S.FULL_FINE_TUNING, trainable=len(model.stage_names) - trial["frozen"])
     run = fit(
         model,
         load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
@@ -307,18 +307,21 @@ def tune_block(model, pictures, labels, block: str, lr: float, epochs: int, seed
     import torch
     from torch.nn.functional import cross_entropy
 
+    from course_lib.stepping import forward_pass, update
+
     model = model.copy().eval().requires_grad_(False)
     parts = {**model.stages, S.HEAD: model.head, "everything": model}
     parts[block].requires_grad_(True)
     optimizer = torch.optim.AdamW(parts[block].parameters(), lr=lr)
+    optimizer.param_groups[0]["name"] = block
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(labels), generator=generator).split(16):
-            x = model.prepare(pictures[rows].to(model.device))
-            loss = cross_entropy(model(x), labels[rows].to(model.device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    for epoch in range(epochs):
+        batches = torch.randperm(len(labels), generator=generator).split(16)
+        for step, rows in enumerate(batches, epoch * len(batches)):
+            with forward_pass(seed, step, model.device):
+                x = model.prepare(pictures[rows].to(model.device))
+                loss = cross_entropy(model(x), labels[rows].to(model.device))
+            update(optimizer, loss, {block: lr}, step)
     return model
 
 

@@ -72,7 +72,7 @@ class ForgettingMeter(LiveWidget):
         self.observe(self._steer, names="rate")
 
     def strategy(self) -> S.Strategy:
-        return replace(S.FULL_FINE_TUNING, lr=HEAD_RATE, ratio=HEAD_RATE / self.rate)
+        return replace(S.FULL_FINE_TUNING, lr=HEAD_RATE, head_lr_ratio=HEAD_RATE / self.rate)
 
     def _steer(self, _) -> None:
         if self._run is not None and not self._run.finished:

@@ -212,7 +212,7 @@ class Race(LiveWidget):
     def _shaped(self, strategy: S.Strategy) -> S.Strategy:
         """The strategy with the sliders' settings in it."""
         if strategy.name == S.FINE_TUNING.name:
-            return replace(strategy, learn=len(self._net.stage_names) - self.frozen)
+            return replace(strategy, trainable=len(self._net.stage_names) - self.frozen)
         if strategy.head_epochs >= self.epochs:
             return replace(strategy, head_epochs=self.epochs // 2)
         return strategy
@@ -347,7 +347,7 @@ def _facts(net, own: dict) -> dict:
             *(n for n, b in own.items() if not isinstance(b, Task)),
         ),
         "strategies": {
-            s.name: {"learn": s.learn, "head": s.head_epochs, "every": s.unfreeze_every}
+            s.name: {"learn": s.trainable, "head": s.head_epochs, "every": s.unfreeze_every}
             for s in STRATEGIES
         },
         "looks": looks(*(s.name for s in STRATEGIES), *BASELINES),

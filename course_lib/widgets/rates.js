@@ -21,8 +21,8 @@ function render(context) {
     root.append(
       make("div", { class: "live-row" },
         slider(model, "lr", { label: "Head rate", values: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2], format: scientific, changed: bars }),
-        slider(model, "ratio", { label: "Head / backbone", values: [1, 2.6, 10, 30, 100, 300, 1000], changed: bars }),
-        slider(model, "decay", { label: "Decay per stage", values: [0.3, 0.5, 0.65, 0.8, 0.9, 1], changed: bars })),
+        slider(model, "head_lr_ratio", { label: "Head / backbone", values: [1, 2.6, 10, 30, 100, 300, 1000], changed: bars }),
+        slider(model, "layer_decay", { label: "Decay per stage", values: [0.3, 0.5, 0.65, 0.8, 0.9, 1], changed: bars })),
       make("div", { class: "live-row" },
         slider(model, "head_epochs", { label: "Head alone for", min: 0, max: 3, format: wait, changed: bars }),
         slider(model, "unfreeze_every", { label: "One more stage every", min: 0, max: 2, changed: bars,
@@ -46,7 +46,7 @@ function render(context) {
       names.forEach((name, i) => {
         const below = stages.length - 1 - i;
         const isHead = i === stages.length;
-        const rate = isHead ? model.get("lr") : (model.get("lr") / model.get("ratio")) * model.get("decay") ** below;
+        const rate = isHead ? model.get("lr") : (model.get("lr") / model.get("head_lr_ratio")) * model.get("layer_decay") ** below;
         const opens = isHead ? 0 : model.get("head_epochs") + below * model.get("unfreeze_every");
         const never = opens >= model.get("epochs");
         rows[i].bar.style.width = `${100 * Math.min(1, Math.max(0, Math.log(rate / FLOOR) / Math.log(TOP / FLOOR)))}%`;
@@ -56,7 +56,7 @@ function render(context) {
           never ? " stays locked" : opens ? ` from epoch ${opens + 1}` : " learns");
       });
     }
-    for (const trait of ["lr", "ratio", "decay", "head_epochs", "unfreeze_every", "epochs"]) model.on(`change:${trait}`, bars);
+    for (const trait of ["lr", "head_lr_ratio", "layer_decay", "head_epochs", "unfreeze_every", "epochs"]) model.on(`change:${trait}`, bars);
 
     // ---- the curves
     const scores = lineChart({ x: "training step", y: "accuracy", height: 260,

@@ -25,18 +25,18 @@ STAGE_LOOKS = (
 class RateExplorer(LiveWidget):
     """Full fine-tuning of WorldNet with rates of the learner's choice.
 
-    task, train: a built-in task and its labels in all. lr: head rate. ratio: head rate / rate of
-    the last stage. decay: rate of a stage / rate of the stage after it. head_epochs: epochs in
-    which the head learns alone. unfreeze_every: epochs between two stages that unlock, 0: all at
-    once. warmup: share of the run in which rates rise. epochs, seed: as for `fit`.
+    task, train: a built-in task and its labels in all. lr: head rate. head_lr_ratio: head rate /
+    rate of the last stage. layer_decay: rate of a stage / rate of the stage after it. head_epochs:
+    epochs in which the head learns alone. unfreeze_every: epochs between two stages that unlock, 0:
+    all at once. warmup: share of the run in which rates rise. epochs, seed: as for `fit`.
 
     Sliders act at the next step, also while it trains; `epochs` acts when training starts.
     """
 
     _esm = module("rates")
     lr = traitlets.Float(1e-2).tag(sync=True)
-    ratio = traitlets.Float(10.0).tag(sync=True)
-    decay = traitlets.Float(1.0).tag(sync=True)
+    head_lr_ratio = traitlets.Float(10.0).tag(sync=True)
+    layer_decay = traitlets.Float(1.0).tag(sync=True)
     head_epochs = traitlets.Int(0).tag(sync=True)
     unfreeze_every = traitlets.Int(0).tag(sync=True)
     warmup = traitlets.Float(0.1).tag(sync=True)
@@ -63,7 +63,7 @@ class RateExplorer(LiveWidget):
         }  # fmt: skip
         self.observe(
             self._steer,
-            names=["lr", "ratio", "decay", "head_epochs", "unfreeze_every", "warmup"],
+            names=["lr", "head_lr_ratio", "layer_decay", "head_epochs", "unfreeze_every", "warmup"],
         )
 
     def strategy(self) -> S.Strategy:
@@ -72,8 +72,8 @@ class RateExplorer(LiveWidget):
             S.FULL_FINE_TUNING,
             name="explored",
             lr=self.lr,
-            ratio=self.ratio,
-            decay=self.decay,
+            head_lr_ratio=self.head_lr_ratio,
+            layer_decay=self.layer_decay,
             head_epochs=self.head_epochs,
             unfreeze_every=self.unfreeze_every,
             warmup=self.warmup,

@@ -63,7 +63,7 @@ with style():
 # says which rate each stage gets; `fit` writes those numbers into the groups at every step.
 
 # %%
-careful = replace(S.FULL_FINE_TUNING, name="careful", ratio=100, decay=0.65)
+careful = replace(S.FULL_FINE_TUNING, name="careful", head_lr_ratio=100, layer_decay=0.65)
 S.print_table(backbone, careful)
 
 # %%
@@ -167,7 +167,7 @@ from course_lib.experiments.learning_rates import best_value
 
 judge(
     "p03-ratio",
-    f"{best_value(c15.rows, 'ratio'):g}",
+    f"{best_value(c15.rows, 'head_lr_ratio'):g}",
     "With few draws the order of close ones is luck; look at the band.",
 )
 
@@ -211,7 +211,7 @@ from matplotlib import pyplot as plt
 from course_lib.rate_finder import find_rate
 
 searches = {
-    name: find_rate(prepare_run(backbone, task, replace(S.FULL_FINE_TUNING, ratio=ratio)))
+    name: find_rate(prepare_run(backbone, task, replace(S.FULL_FINE_TUNING, head_lr_ratio=ratio)))
     for name, ratio in {"ratio 1": 1.0, "ratio 100": 100.0}.items()
 }
 with style():
@@ -259,7 +259,7 @@ c16 = run_claim("C16")
 c16.show()
 
 # %%
-best = best_value(c16.rows, "decay")
+best = best_value(c16.rows, "layer_decay")
 judge("p03-decay", "1 (no decay)" if best == 1 else f"{best:g}", "Read the intervals above, too.")
 
 # %% [markdown]

@@ -229,7 +229,7 @@ judge("p04-frozen", outcome, f"It lost {100 * lost:z.0f} points.")
 # The course's own check compares every number of the frozen part, buffers included:
 
 # %%
-naive = S.Strategy("no gradients, train mode", learn=0, batch_norm="adapt")
+naive = S.Strategy("no gradients, train mode", trainable=0, batch_norm="adapt")
 for strategy in (S.FEATURE_EXTRACTION, naive):
     frozen = fit(backbone, task, strategy, epochs=2, batch_size=8)
     print(f"{strategy.name}: {check_frozen(backbone, frozen.model)}")

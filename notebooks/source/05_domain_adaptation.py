@@ -414,7 +414,14 @@ two_rows(
 )
 for method in (methods.SOURCE_ONLY, methods.ADABN):
     run = adapt(
-        load_backbone(), scanners, method, steps=20, lr=1e-2, ratio=10, batch=16, progress=False
+        load_backbone(),
+        scanners,
+        method,
+        steps=20,
+        lr=1e-2,
+        head_lr_ratio=10,
+        batch=16,
+        progress=False,
     )
     print(f"{method.name:12} AUC on scanner B {run.test:.3f}")
 

@@ -74,25 +74,25 @@ def test_c15_lets_every_ratio_choose_its_rate_on_validation_and_not_on_test():
         10.0: {1e-3: (0.60, 0.60, 0.9), 1e-2: (0.65, 0.62, 0.4)},
         100.0: {1e-3: (0.40, 0.40, 0.9), 1e-2: (0.90, 0.85, 0.9)},
     }
-    rows = swept("ratio", table)
-    assert lesson._chosen(rows, "ratio", 1.0).mean() == pytest.approx(0.60)
-    assert lesson.best_value(rows, "ratio") == 100
+    rows = swept("head_lr_ratio", table)
+    assert lesson._chosen(rows, "head_lr_ratio", 1.0).mean() == pytest.approx(0.60)
+    assert lesson.best_value(rows, "head_lr_ratio") == 100
     # at the largest head rate ratio 1 has the (planted) better test score, so not all parts hold
     assert lesson.c15_judge(rows).verdict == "holds in part"
     table[1.0][1e-2] = (0.10, 0.10, 0.0)
-    assert lesson.c15_judge(swept("ratio", table)).verdict == "holds"
+    assert lesson.c15_judge(swept("head_lr_ratio", table)).verdict == "holds"
     table[10.0][1e-2] = (0.95, 0.95, 0.4)
-    assert lesson.c15_judge(swept("ratio", table)).verdict == "holds in part"
+    assert lesson.c15_judge(swept("head_lr_ratio", table)).verdict == "holds in part"
 
 
 def test_c16_wants_nine_tenths_to_help_and_to_have_no_better_rival():
     table = {0.5: {1e-2: (0.8, 0.80, 0.9)}, 0.9: {1e-2: (0.8, 0.85, 0.8)},
              1.0: {1e-2: (0.8, 0.80, 0.7)}}  # fmt: skip
-    assert lesson.c16_judge(swept("decay", table)).verdict == "holds"
+    assert lesson.c16_judge(swept("layer_decay", table)).verdict == "holds"
     table[0.5][1e-2] = (0.8, 0.95, 0.9)
-    assert lesson.c16_judge(swept("decay", table)).verdict == "holds in part"
+    assert lesson.c16_judge(swept("layer_decay", table)).verdict == "holds in part"
     table[1.0][1e-2] = (0.8, 0.95, 0.9)
-    assert lesson.c16_judge(swept("decay", table)).verdict == "does not hold here"
+    assert lesson.c16_judge(swept("layer_decay", table)).verdict == "does not hold here"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.fakes import pictures, small_backbone, small_task
 
 
 def recorded(model, ratio):
-    run = prepare_run(model, small_task(), S.Strategy("x", learn="all", ratio=ratio), 2,
+    run = prepare_run(model, small_task(), S.Strategy("x", trainable="all", head_lr_ratio=ratio), 2,
                       batch_size=5, validate_every=0, test=False)  # fmt: skip
     path = [L.weights(model)]
     for tick in run.ticks():

@@ -84,7 +84,7 @@ def test_the_frozen_slider_starts_only_fine_tuning_anew():
     assert news == ["fine-tuning"]
     changed = [name for name, lane in race._lanes.items() if lane.run is not before[name]]
     assert changed == ["fine-tuning"]
-    assert race._lanes["fine-tuning"].run.strategy.learn == 4
+    assert race._lanes["fine-tuning"].run.strategy.trainable == 4
 
 
 def test_other_labels_start_all_lanes_anew_and_measure_the_baselines_again():
@@ -133,7 +133,7 @@ def test_reset_forgets_the_lanes_and_run_draws_them_again():
 def test_a_frozen_number_out_of_range_becomes_all_but_the_last():
     assert Race(train=14, frozen=99).frozen == 4
     assert Race(train=14).frozen == 4
-    assert S.FINE_TUNING.learn == 1
+    assert S.FINE_TUNING.trainable == 1
 
 
 def test_an_interrupted_race_goes_on_with_the_lane_begun_anew(monkeypatch):

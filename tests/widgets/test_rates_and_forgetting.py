@@ -61,7 +61,7 @@ def test_a_widget_trains_as_fit_does(make):
 
 
 def test_the_explorer_reads_the_drift_of_every_stage():
-    explorer = RateExplorer(train=40, epochs=4, ratio=1.0)
+    explorer = RateExplorer(train=40, epochs=4, head_lr_ratio=1.0)
     drive(explorer)
     read = [p for p in explorer.snapshot()["points"] if p["source"] is not None]
     assert all(tuple(p["drift"]) == STAGES for p in read)
@@ -71,7 +71,12 @@ def test_the_explorer_reads_the_drift_of_every_stage():
 def test_the_sliders_of_the_explorer_are_a_strategy_and_act_while_it_trains():
     explorer = RateExplorer(train=40, epochs=4)
     drive(explorer, 8)
-    explorer.lr, explorer.ratio, explorer.decay, explorer.unfreeze_every = 3e-3, 100.0, 0.5, 1
+    explorer.lr, explorer.head_lr_ratio, explorer.layer_decay, explorer.unfreeze_every = (
+        3e-3,
+        100.0,
+        0.5,
+        1,
+    )
     assert explorer._run.strategy == explorer.strategy()
     assert (explorer.strategy().lr, explorer.strategy().unfreeze_every) == (3e-3, 1)
     drive(explorer)
@@ -89,7 +94,7 @@ def test_the_meter_s_sliders_act_while_it_trains():
     drive(meter, 4)
     assert all(value == 0 for value in seen)
     meter.rate, meter.penalty, meter.replay = 1e-2, 10.0, 1.0
-    assert meter._run.strategy.ratio == pytest.approx(1)
+    assert meter._run.strategy.head_lr_ratio == pytest.approx(1)
     drive(meter)
     assert seen[-1] > 0 and meter.finished
 

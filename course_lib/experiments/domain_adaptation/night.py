@@ -48,7 +48,7 @@ def _source_only(pictures: int, seed: int, steps: int, batch: int, lr: float, ra
     """AdaBN and TENT begin where source-only ends, so it is trained once for the three."""
     from course_lib.adaptation import adapt
 
-    how = {"batch": batch, "lr": lr, "ratio": ratio, "seed": seed, "progress": False}
+    how = {"batch": batch, "lr": lr, "head_lr_ratio": ratio, "seed": seed, "progress": False}
     return adapt(backbone(), _night(pictures, seed), method_of(SOURCE), steps, **how)
 
 
@@ -80,7 +80,7 @@ def _pair(trial: dict):
     from course_lib.adaptation import adapt, continue_pretraining, load_translator, methods
 
     name, pictures, seed, steps = (trial[k] for k in ("method", "pictures", "seed", "steps"))
-    how = {key: trial[key] for key in ("batch", "lr", "ratio")}
+    how = {"batch": trial["batch"], "lr": trial["lr"], "head_lr_ratio": trial["ratio"]}
     domains = _night(pictures, seed)
     if name == HEAD_ONLY:
         return _head_only(domains, trial)
@@ -94,7 +94,7 @@ def _pair(trial: dict):
         run = adapt(model, load_translator().translated(domains), methods.SOURCE_ONLY, steps, **how)
     elif name == CONTINUED:
         turned = continue_pretraining(
-            model, domains.target, steps, how["lr"] / how["ratio"], how["batch"], seed
+            model, domains.target, steps, how["lr"] / how["head_lr_ratio"], how["batch"], seed
         )
         run = adapt(turned, domains, methods.SOURCE_ONLY, steps, **how)
     else:
@@ -222,7 +222,8 @@ def c25_measure(trial: dict) -> dict:
     shown = translator.translate(day)
     again = translator.translate(shown, back=True)
     domains = _night(trial["pictures"], trial["seed"])
-    how = {key: trial[key] for key in ("batch", "lr", "ratio", "seed")} | {"progress": False}
+    how = {key: trial[key] for key in ("batch", "lr", "seed")}
+    how |= {"head_lr_ratio": trial["ratio"], "progress": False}
     plain = adapt(backbone(), domains, methods.SOURCE_ONLY, trial["steps"], **how)
     run = adapt(
         backbone(), translator.translated(domains), methods.SOURCE_ONLY, trial["steps"], **how

@@ -19,7 +19,7 @@ STRATEGIES = {
     HEAD: S.FEATURE_EXTRACTION,
     # A new stem has all to learn, so it gets the head's rate and its own batch statistics; the
     # pretrained stem gets the same chance.
-    STEM: replace(S.FULL_FINE_TUNING, learn=("stem",), ratio=1.0, batch_norm="train"),
+    STEM: replace(S.FULL_FINE_TUNING, trainable=("stem",), head_lr_ratio=1.0, batch_norm="train"),
     ALL: replace(S.FULL_FINE_TUNING, batch_norm="train"),
 }
 LANES = ((REPEAT, HEAD), (SUM, HEAD), (MEAN, HEAD), (ONE, HEAD), (REPEAT, STEM), (NEW, STEM))

@@ -14,7 +14,7 @@ from course_lib.experiments.trials import STRATEGIES, backbone
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SHAPES, LIGHT = "new-shapes", "lamp-or-sky"
 # WorldNet's late features ignore hue, so a colour task must change its first stages.
-FIRST_STAGES = replace(S.FULL_FINE_TUNING, name="first stages", learn=("stem", "layer1"))
+FIRST_STAGES = replace(S.FULL_FINE_TUNING, name="first stages", trainable=("stem", "layer1"))
 HEAD_ONLY = S.FEATURE_EXTRACTION.name
 NONE = "none"
 

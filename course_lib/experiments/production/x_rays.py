@@ -110,7 +110,9 @@ def measure_case(task, trial: dict, patients=None) -> dict:
     trial: strategy (or a baseline), rates (multiples of the strategy's own), epochs, seed.
     """
     from course_lib.baselines import pixel_logistic_regression, random_frozen
-    from course_lib.training import predict, tune
+    from course_lib.strategies import for_net
+    from course_lib.training import predict
+    from course_lib.tuning import tune
 
     if trial["strategy"] == PIXELS:
         one = pixel_logistic_regression(task)
@@ -118,7 +120,7 @@ def measure_case(task, trial: dict, patients=None) -> dict:
     if trial["strategy"] == RANDOM:
         one = random_frozen(backbone(), task, trial["seed"])
         return {"auc": one.test, "validation": one.validation}
-    base = STRATEGIES[trial["strategy"]]
+    base = for_net(STRATEGIES[trial["strategy"]], backbone())
     found = tune(
         backbone(),
         task,
@@ -127,6 +129,7 @@ def measure_case(task, trial: dict, patients=None) -> dict:
         epochs=trial["epochs"],
         batch_size=16 if len(task.train.labels) <= 200 else 32,
         seed=trial["seed"],
+        widen=0,
         progress=False,
     )
     logits = predict(found.run.model, task.test.pictures)
