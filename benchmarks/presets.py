@@ -1,0 +1,146 @@
+"""Are the presets safe on photographs? Each against a new head alone, on the same draws.
+
+    python benchmarks/presets.py --weights mobilenet_v2.safetensors --size 160 \
+        --mean 0.5 0.5 0.5 --std 0.5 0.5 0.5 ants_bees/ flowers/
+
+Each folder has one sub-folder of photographs per class. A draw is a split of its own: 100 labels to
+learn from, as equal per class as can be, and up to 300 other photographs to test on. Nothing is
+tuned: presets run with the rates that belong to the net. `--choose` sweeps head_lr_ratio and the
+head's rate instead, on draws of its own; the rates in course_lib/backbones/rates.py were chosen so.
+Rows go to benchmarks/results/presets.json one at a time, so a stopped run goes on.
+"""
+
+import argparse
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from course_lib import Task, fit, load_backbone, load_task
+from course_lib import strategies as S
+from course_lib.model_card import machine
+from course_lib.pretraining import write_atomically
+from course_lib.tasks import Split, stratified
+
+OUT = Path(__file__).parent / "results" / "presets.json"
+TRAIN, TEST, EPOCHS, BATCH = 100, 300, 10, 16
+PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.LAYERWISE_DECAY)
+DRAWS = range(10)
+CHOOSING = range(100, 103)  # draws on which the usual rates were chosen
+RATIOS = (30.0, 100.0, 300.0, 1000.0)
+HEAD_RATES = (3e-3, 1e-2, 3e-2)
+
+
+def pool(folder: Path, size: int) -> tuple[Split, tuple[str, ...]]:
+    """All photographs of a folder and its classes."""
+    task = load_task(f"folder:{folder}", size=size)
+    splits = (task.train, task.validation, task.test)
+    return Split(*(torch.cat(part) for part in zip(*splits, strict=True))), task.classes
+
+
+def draw(name: str, photographs: Split, classes: tuple[str, ...], seed: int) -> Task:
+    """A split of its own: TRAIN labels, and up to TEST other photographs of an equal mix."""
+    order = torch.randperm(len(photographs.labels), generator=torch.Generator().manual_seed(seed))
+    labels = photographs.labels[order]
+    learn = stratified(labels, TRAIN, len(classes))
+    rest = torch.ones(len(labels), dtype=torch.bool)
+    rest[learn] = False
+    train, test = (Split(*(part[order][rows] for part in photographs)) for rows in (learn, rest))
+    rows = stratified(test.labels, min(TEST, len(test.labels)), len(classes))
+    test = Split(*(part[rows] for part in test))
+    return Task(name, name, train, test, test, classes, "accuracy", "different", "photographs")
+
+
+def trials(names: list[str], choosing: bool) -> list[dict]:
+    """Plain data: folder, draw, strategy, and where rates are swept, lr and head_lr_ratio."""
+    if not choosing:
+        strategies = [{"strategy": s.name} for s in (S.FEATURE_EXTRACTION, *PRESETS)]
+    else:
+        strategies = [{"strategy": S.FEATURE_EXTRACTION.name, "lr": lr} for lr in HEAD_RATES]
+        strategies += [
+            {"strategy": s.name, "lr": 1e-2, "head_lr_ratio": ratio}
+            for ratio, s in itertools.product(RATIOS, PRESETS)
+        ]
+    return [
+        {"folder": name, "draw": seed, **strategy}
+        for seed in (CHOOSING if choosing else DRAWS)
+        for name in names
+        for strategy in strategies
+    ]
+
+
+def report(rows: list[dict]) -> None:
+    """Mean paired difference to the head alone, in points, with its standard error."""
+    measured = [row for row in rows if "lr" not in row["trial"]]
+    for name in dict.fromkeys(row["trial"]["folder"] for row in measured):
+        scores: dict[str, dict[int, float]] = {}
+        for row in measured:
+            if row["trial"]["folder"] == name:
+                scores.setdefault(row["trial"]["strategy"], {})[row["trial"]["draw"]] = row["test"]
+        alone = scores[S.FEATURE_EXTRACTION.name]
+        print(f"{name}: head alone {np.mean(list(alone.values())):.3f}")
+        for strategy, values in scores.items():
+            if strategy == S.FEATURE_EXTRACTION.name:
+                continue
+            gains = 100 * np.array([values[d] - alone[d] for d in values if d in alone])
+            error = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+            print(
+                f"  {strategy:20} {np.mean(list(values.values())):.3f}  "
+                f"{gains.mean():+.1f} +- {error:.1f} points over {len(gains)} draws, "
+                f"worst {gains.min():+.1f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--net", default="mobilenet_v2")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--mean", type=float, nargs=3, default=(0.5, 0.5, 0.5))
+    parser.add_argument("--std", type=float, nargs=3, default=(0.5, 0.5, 0.5))
+    parser.add_argument("--choose", action="store_true", help="sweep the rates, on other draws")
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    model = load_backbone(
+        arguments.net,
+        weights=arguments.weights,
+        size=arguments.size,
+        mean=arguments.mean,
+        std=arguments.std,
+    )
+    pools = {f.name: pool(f, arguments.size) for f in arguments.folders}
+    study = {"made_with": machine(), "net": model.card, "rows": []}
+    if arguments.out.exists():
+        study = json.loads(arguments.out.read_text())
+    done = [row["trial"] for row in study["rows"]]
+    presets = {s.name: s for s in (S.FEATURE_EXTRACTION, *PRESETS)}
+    for trial in trials(list(pools), arguments.choose):
+        if trial in done:
+            continue
+        task = draw(trial["folder"], *pools[trial["folder"]], trial["draw"])
+        rates = {key: trial[key] for key in ("lr", "head_lr_ratio") if key in trial}
+        run = fit(
+            model,
+            task,
+            replace(presets[trial["strategy"]], **rates),
+            EPOCHS,
+            batch_size=BATCH,
+            seed=trial["draw"],
+            validate_every=0,
+            progress=False,
+        )
+        used = {"lr": run.strategy.lr, "head_lr_ratio": run.strategy.head_lr_ratio}
+        row = {"trial": trial, "test": run.test, "used": used, "seconds": round(run.seconds, 1)}
+        study["rows"].append(row)
+        text = json.dumps(study, indent=1) + "\n"
+        write_atomically(arguments.out, lambda part, text=text: part.write_text(text))
+        print(trial, f"{run.test:.3f}", f"{run.seconds:.0f} s", flush=True)
+    report(study["rows"])
+
+
+if __name__ == "__main__":
+    main()
