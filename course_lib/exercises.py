@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from course_lib.errors import CourseError
-from course_lib.prediction import Comparison
+from course_lib.questions.predicting import Comparison
 
 
 def _frozen_right(freeze: Callable) -> str | None:

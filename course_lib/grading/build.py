@@ -14,7 +14,7 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
-from course_lib.grading.questions import Question, Quiz
+from course_lib.questions.format import Question, Quiz
 
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

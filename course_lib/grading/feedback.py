@@ -14,9 +14,9 @@ from course_lib.errors import CourseError
 from course_lib.grading import build, submission
 from course_lib.grading.build import escape
 from course_lib.grading.grade import chosen
-from course_lib.grading.questions import Question, Quiz, load_bank
 from course_lib.grading.store import Store
 from course_lib.grading.submission import Invalid, Submission, digest
+from course_lib.questions.format import Question, Quiz, load_bank
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8888; }

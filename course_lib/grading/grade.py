@@ -15,7 +15,6 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading import build, executors, score, submission
-from course_lib.grading.questions import Question, Quiz, load_bank
 from course_lib.grading.sandbox import (
     Limits,
     Outcome,
@@ -27,6 +26,7 @@ from course_lib.grading.sandbox import (
 )
 from course_lib.grading.store import GRADER_VERSION, Store, StoreError, checked, one_writer, secret
 from course_lib.grading.submission import Invalid, Submission, digest
+from course_lib.questions.format import Question, Quiz, load_bank
 
 STATES = ("graded", "timeout", "out_of_memory", "crashed", "invalid")
 MESSAGES = {

@@ -17,8 +17,8 @@ import numpy as np
 
 from course_lib.errors import CourseError
 from course_lib.grading.inside import wire
-from course_lib.grading.questions import Question
 from course_lib.grading.sandbox import Limits, Outcome
+from course_lib.questions.format import Question
 
 LITERAL_LIMIT, CODE_LIMIT = 10_000, 100_000  # characters of an answer
 RTOL, ATOL = 1e-3, 1e-5  # a check file may set its own

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading import build
-from course_lib.grading.questions import Quiz
+from course_lib.questions.format import Quiz
 
 GRADER_VERSION = 1  # raise it when the same answer may get another score
 

@@ -28,9 +28,9 @@ from course_lib.errors import CourseError
 from course_lib.grading import score
 from course_lib.grading.build import write_atomically
 from course_lib.grading.inside import wire
-from course_lib.grading.questions import Question, load_bank
+from course_lib.questions.format import Question, load_bank
 
-PRACTICE = Path(__file__).resolve().parents[1] / "practice"
+PRACTICE = Path(__file__).resolve().parents[1] / "questions" / "bank"
 PROGRESS = "course-progress.json"
 
 

@@ -38,7 +38,7 @@ from course_lib import fit, load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.figures import show, style
 from course_lib.model_card import machine
-from course_lib.prediction import Bands
+from course_lib.questions.predicting import Bands
 from course_lib.see import picture_grid, top_classes
 from course_lib.training import predict
 from course_lib.widgets import selfcheck

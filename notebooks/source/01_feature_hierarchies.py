@@ -26,7 +26,7 @@ from course_lib import load_backbone, see, world
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import compare
+from course_lib.questions.predicting import compare
 from course_lib.widgets.selfcheck import ask
 
 backbone = load_backbone("worldnet")

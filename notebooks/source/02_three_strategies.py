@@ -44,7 +44,7 @@ from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import Bands
+from course_lib.questions.predicting import Bands
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, judge, predict
 

@@ -39,7 +39,7 @@ from course_lib.experiments import run_claim
 from course_lib.experiments.production import case, x_rays
 from course_lib.experiments.study import stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import Bands
+from course_lib.questions.predicting import Bands
 from course_lib.see.saliency import cam_figure, grad_cam
 from course_lib.training import predict as logits_of
 from course_lib.widgets.selfcheck import ask, judge, predict

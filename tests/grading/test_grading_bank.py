@@ -7,11 +7,12 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from course_lib.grading import build, grade, questions, sandbox, score
+from course_lib.grading import build, grade, sandbox, score
+from course_lib.questions import format as questions
 
 ROOT = Path(__file__).parents[2]
 GRADED = questions.load_bank(ROOT / "quizzes" / "bank")
-PRACTICE = questions.load_bank(Path(questions.__file__).parents[1] / "practice")
+PRACTICE = questions.load_bank(Path(questions.__file__).parent / "bank")
 ALL = [(q.id, q) for bank in (GRADED, PRACTICE) for quiz in bank.values() for q in quiz.questions]
 LITERAL = [(i, q) for i, q in ALL if q.kind in ("choice", "multiple", "numeric")]
 CODE = [(i, q) for i, q in ALL if q.kind == "code"]

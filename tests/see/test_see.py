@@ -10,7 +10,7 @@ from torch import nn
 from course_lib.backbones.worldnet import WorldNet
 from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
-from course_lib.prediction import compare
+from course_lib.questions.predicting import compare
 from course_lib.see import filter_figure, first_filters, picture_grid, top_classes
 from course_lib.see.filters import orientation_selectivity
 

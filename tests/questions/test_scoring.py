@@ -1,15 +1,17 @@
 """Scoring by itself: literals, partial credit, comparison of outputs, seeds."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-import quizlab
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.grading import score
 from course_lib.grading.score import NotALiteral, parse_literal, same, score_literal
+from course_lib.questions.format import load_bank
 
-MINI = quizlab.mini()
+MINI = load_bank(Path(__file__).parents[1] / "grading" / "bank")["mini"]
 CHOICE, MULTIPLE, NUMBER = (MINI.question(f"mini-{n}") for n in ("choice", "multiple", "number"))
 
 

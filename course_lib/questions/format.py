@@ -1,6 +1,6 @@
 """Questions as data: read a YAML quiz, check it, and say file, line and field when it is wrong.
 
-A quiz file holds one quiz. Practice questions (``course_lib/practice``) and graded questions
+A quiz file holds one quiz. Practice questions (``course_lib/questions/bank``) and graded questions
 (``quizzes/bank``) share this format; only what is done with the answers differs.
 """
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.errors import CourseError
-from course_lib.prediction import Bands, compare
+from course_lib.questions.predicting import Bands, compare
 
 
 def test_the_ranges_cover_all_numbers_and_an_edge_belongs_above():
