@@ -173,7 +173,7 @@ def _write_json(report: dict, target: str | None) -> None:
         json.dump(report, sys.stdout, indent=1)
         print()
     elif target:
-        from course_lib.grading.build import write_atomically
+        from course_lib.files import write_atomically
 
         path = Path(os.path.abspath(target))
         write_atomically(path, (json.dumps(report, indent=1) + "\n").encode())
