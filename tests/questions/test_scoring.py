@@ -1,15 +1,17 @@
-"""Scoring by itself: literals, partial credit, comparison of outputs, seeds."""
+"""Scoring by itself: literals, partial credit, comparison of outputs."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.grading import score
-from course_lib.grading.score import NotALiteral, parse_literal, same, score_literal
+from course_lib.grading.inside import wire
 from course_lib.questions.format import load_bank
+from course_lib.questions.scoring import NotALiteral, parse_literal, score_literal
+from course_lib.questions.values import plain, same
 
 MINI = load_bank(Path(__file__).parents[1] / "grading" / "bank")["mini"]
 CHOICE, MULTIPLE, NUMBER = (MINI.question(f"mini-{n}") for n in ("choice", "multiple", "number"))
@@ -173,17 +175,39 @@ def test_other_outputs_are_not(want, have):
     assert not same(want, have)
 
 
-def test_seeds_differ_by_student_question_and_secret_and_repeat_exactly():
-    seeds = {
-        score.seed(key, name, q)
-        for key in (b"k" * 32, b"l" * 32)
-        for name in ("ann", "bob")
-        for q in ("q1", "q2")
-    }
-    assert len(seeds) == 8
-    assert score.seed(b"k" * 32, "ann", "q1") == score.seed(b"k" * 32, "ann", "q1")
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([np.arange(3), np.float32(2), np.zeros((2, 0), np.uint8), np.array(True)]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
-def test_lines_for_ipython_are_blanked_and_keep_their_line_numbers():
-    code = "%time\nif True:\n    !ls\nnp.sum?\nx = 5 % 3\n"
-    assert score.without_magics(code) == "pass\nif True:\n    pass\npass\nx = 5 % 3\n"
+@given(VALUES)
+def test_practice_compares_what_a_sandbox_would_send_back(value):
+    here, there = plain(value), wire.decode(wire.encode(value))
+    assert repr(here) == repr(there)
+
+
+@pytest.mark.parametrize("value", [{1}, object(), 1j, np.array(["a"]), np.longdouble(1), len])
+def test_what_a_sandbox_would_not_send_is_no_plain_value(value):
+    with pytest.raises(TypeError, match="cannot be compared"):
+        plain(value)
+    with pytest.raises(wire.WireError):
+        wire.encode(value)
+
+
+def test_a_tensor_becomes_an_array_that_later_changes_do_not_reach():
+    tensor = torch.ones(2, dtype=torch.bfloat16, requires_grad=True)
+    array = np.zeros(2)
+    kept = plain({"tensor": tensor, "array": array})
+    array += 1
+    assert kept["tensor"].dtype == np.float32 and not kept["array"].any()
