@@ -23,8 +23,8 @@ from pathlib import Path
 import psutil
 
 from course_lib.grading import build
-from course_lib.grading.questions import load_bank
 from course_lib.model_card import machine
+from course_lib.questions.format import load_bank
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/grading_kill.json"

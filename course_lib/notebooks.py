@@ -133,7 +133,9 @@ def execute(
             on_cell_execute=lambda cell, cell_index: begun.append(cell_index + 1),
         )
         last_words = Path(sockets) / "stderr"
-        options = {"cwd": str(folder), "env": {**os.environ, **(environment or {})}}
+        # Nobody answers here, and what a learner has answered stays as it is.
+        progress = {"COURSE_PROGRESS": str(Path(sockets) / "progress.json")}
+        options = {"cwd": str(folder), "env": {**os.environ, **progress, **(environment or {})}}
         try:
             with last_words.open("wb") as stderr:
                 _watch(run, manager, client.execute, stderr=stderr, cleanup_kc=True, **options)

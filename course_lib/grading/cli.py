@@ -81,9 +81,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import build, grade, questions
+    from course_lib.grading import build, grade
+    from course_lib.questions.format import load_bank
 
-    for quiz in grade.chosen(questions.load_bank(bank), args.quiz):
+    for quiz in grade.chosen(load_bank(bank), args.quiz):
         for path in build.write_quiz(quiz, course):
             print(path)
     return 0
@@ -172,7 +173,7 @@ def _write_json(report: dict, target: str | None) -> None:
         json.dump(report, sys.stdout, indent=1)
         print()
     elif target:
-        from course_lib.grading.build import write_atomically
+        from course_lib.files import write_atomically
 
         path = Path(os.path.abspath(target))
         write_atomically(path, (json.dumps(report, indent=1) + "\n").encode())

@@ -10,8 +10,8 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading.feedback import records
 from course_lib.grading.grade import chosen
-from course_lib.grading.questions import load_bank
 from course_lib.grading.store import Store
+from course_lib.questions.format import load_bank
 
 
 def as_csv(course: Path, bank: Path, names: Iterable[str] = (), style: str = "canvas") -> str:

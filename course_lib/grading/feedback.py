@@ -11,12 +11,13 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 from course_lib.grading import build, submission
 from course_lib.grading.build import escape
 from course_lib.grading.grade import chosen
-from course_lib.grading.questions import Question, Quiz, load_bank
 from course_lib.grading.store import Store
 from course_lib.grading.submission import Invalid, Submission, digest
+from course_lib.questions.format import Question, Quiz, load_bank
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8888; }
@@ -48,7 +49,7 @@ def write_all(course: Path, bank: Path, names: Iterable[str] = ()) -> list[Path]
         for quiz in chosen(load_bank(bank), names):
             for record in records(store, quiz):
                 path = course / "feedback" / record["student"] / quiz.id / f"{quiz.id}.html"
-                build.write_atomically(path, as_html(course, store, quiz, record).encode())
+                write_atomically(path, as_html(course, store, quiz, record).encode())
                 paths.append(path)
     return paths
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading import build, executors, score, submission
-from course_lib.grading.questions import Question, Quiz, load_bank
 from course_lib.grading.sandbox import (
     Limits,
     Outcome,
@@ -27,6 +26,8 @@ from course_lib.grading.sandbox import (
 )
 from course_lib.grading.store import GRADER_VERSION, Store, StoreError, checked, one_writer, secret
 from course_lib.grading.submission import Invalid, Submission, digest
+from course_lib.questions import scoring
+from course_lib.questions.format import Question, Quiz, load_bank
 
 STATES = ("graded", "timeout", "out_of_memory", "crashed", "invalid")
 MESSAGES = {
@@ -70,16 +71,16 @@ def grade_submission(job: Job) -> tuple[dict, bytes]:
     return record | {"seconds": round(time.monotonic() - started, 3)}, notebook
 
 
-def grade_answer(job: Job, question: Question, text: str) -> score.Result:
-    def result(state: str, points: float | None, reason: str) -> score.Result:
-        return score.Result(question.id, state, points, question.points, reason)
+def grade_answer(job: Job, question: Question, text: str) -> scoring.Result:
+    def result(state: str, points: float | None, reason: str) -> scoring.Result:
+        return scoring.Result(question.id, state, points, question.points, reason)
 
     if submission.is_blank(text, build.starter(question)):
         return result("not attempted", 0.0, "Not attempted.")
     if question.kind == "written":
         return result("manual", None, "A person reads this answer.")
     if question.kind != "code":
-        return score.score_literal(question, text)
+        return scoring.score_literal(question, text)
     if not job.sandbox:
         return result("refused", 0.0, NO_SANDBOX)
     box = _sandbox(question.imports, job.sandbox, job.hidden)
@@ -92,7 +93,7 @@ def grade_answer(job: Job, question: Question, text: str) -> score.Result:
 
 def invalid_record(quiz: Quiz, student: str, data: bytes, message: str) -> tuple[dict, bytes]:
     """The record of a submission that cannot be read: 0 points and the reason."""
-    results = [score.Result(q.id, "invalid", 0.0, q.points, message) for q in quiz.questions]
+    results = [scoring.Result(q.id, "invalid", 0.0, q.points, message) for q in quiz.questions]
     notebook = build.serialise(build.rebuilt_notebook(quiz, {}))
     return _record(quiz, student, data, "invalid", message, results, notebook), notebook
 
@@ -103,7 +104,7 @@ def _record(
     data: bytes,
     state: str,
     message: str,
-    results: Iterable[score.Result],
+    results: Iterable[scoring.Result],
     notebook: bytes,
 ) -> dict:
     questions = []

@@ -13,7 +13,7 @@ import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from course_lib.grading import build
-from course_lib.grading.questions import load_bank
+from course_lib.questions.format import load_bank
 
 MESSAGE = (
     "Nothing is run here. Use `course quiz grade {quiz}`: it grades in the sandbox and writes the "

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading import grade, score
-from course_lib.grading.questions import Quiz, load_bank
 from course_lib.grading.submission import SIZE_LIMIT
+from course_lib.questions.format import Quiz, load_bank
 
 
 def grade_notebook(path: Path, bank: Path) -> dict:

@@ -11,8 +11,8 @@ from course_lib.errors import CourseError
 from course_lib.grading.build import escape
 from course_lib.grading.feedback import page, records
 from course_lib.grading.grade import chosen
-from course_lib.grading.questions import Quiz, load_bank
 from course_lib.grading.store import Store
+from course_lib.questions.format import Quiz, load_bank
 
 BINS = 10
 

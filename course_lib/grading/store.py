@@ -20,8 +20,9 @@ from functools import wraps
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 from course_lib.grading import build
-from course_lib.grading.questions import Quiz
+from course_lib.questions.format import Quiz
 
 GRADER_VERSION = 1  # raise it when the same answer may get another score
 
@@ -160,7 +161,7 @@ class Store:
         """Store one graded submission: notebook, scores, record. Raises StoreError, OSError."""
         path = self.autograded(record)
         if notebook is not None:
-            build.write_atomically(path, notebook, 0o444)
+            write_atomically(path, notebook, 0o444)
         self._write_scores(quiz, record, handed_in)
         stored = self.scores(quiz, record["student"])
         wanted = {q["id"]: q["score"] for q in record["questions"]}
@@ -169,7 +170,7 @@ class Store:
                 f"The gradebook holds other scores for {record['student']} than were "
                 "computed; nothing more is written. Restore gradebook.db."
             )
-        build.write_atomically(
+        write_atomically(
             self.record_path(quiz.id, record["student"]),
             (json.dumps(record, sort_keys=True) + "\n").encode(),
         )

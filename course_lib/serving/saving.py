@@ -309,7 +309,7 @@ def _checked_path(path: str | Path) -> Path:
 
 
 def _write(path: Path, data: bytes) -> None:
-    from course_lib.grading.build import write_atomically
+    from course_lib.files import write_atomically
 
     try:
         write_atomically(path, data)

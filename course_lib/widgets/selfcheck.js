@@ -3,7 +3,7 @@
 
 const LETTERS = "abcdefgh";
 
-// The state of an answer and why: the same rules as course_lib/grading/score.py.
+// The state of an answer and why: the same rules as course_lib/questions/scoring.py.
 export function judge(question, answer) {
   const q = question;
   if (q.kind === "prediction") {

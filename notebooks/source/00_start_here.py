@@ -38,7 +38,7 @@ from course_lib import fit, load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.figures import show, style
 from course_lib.model_card import machine
-from course_lib.prediction import Bands
+from course_lib.questions import Bands, judge
 from course_lib.see import picture_grid, top_classes
 from course_lib.training import predict
 from course_lib.widgets import selfcheck
@@ -149,7 +149,7 @@ print(
     f"test accuracy {run.test:.3f} after {run.seconds:.1f} seconds of training "
     f"{run.trainable_parameters:,} numbers"
 )
-selfcheck.judge("l00-share", SHARE.of(100 * run.test), f"{run.test:.0%} are right.")
+judge("l00-share", SHARE.of(100 * run.test), f"{run.test:.0%} are right.")
 
 # %% [markdown]
 # **Look at what it says.** Never trust a number alone: here are 24 test pictures and its answers.
@@ -261,8 +261,8 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 # ## How quizzes and grades work
 #
 # Cells that begin with *Your turn* ask you to write a few lines; `check(...)` tells at once
-# whether they work and `hint(...)` helps. Nobody sees those. Graded quizzes are notebooks of their
-# own that your instructor hands out and collects.
+# whether they work, `hint(...)` helps, and `solution(...)` shows ours once you have tried. Nobody
+# sees those. Graded quizzes are notebooks of their own that your instructor hands out and collects.
 #
 # ## Where to go next
 #

@@ -23,10 +23,9 @@
 
 # %%
 from course_lib import load_backbone, see, world
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import compare
+from course_lib.questions import check, compare, hint, solution
 from course_lib.widgets.selfcheck import ask
 
 backbone = load_backbone("worldnet")
@@ -60,6 +59,9 @@ check("01-new-head", new_head)
 
 # %%
 hint("01-new-head")
+
+# %%
+solution("01-new-head")
 
 # %% [markdown]
 # ## Question 1: what does the first layer look for?

@@ -41,12 +41,11 @@ from IPython.display import Markdown, display
 from course_lib import strategies as S
 from course_lib import tracks
 from course_lib.errors import CourseError
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import Bands
+from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see import picture_grid
-from course_lib.widgets.selfcheck import ask, judge, predict
+from course_lib.widgets.selfcheck import ask, predict
 
 track = tracks.choose()  # the image world; "photos": an ImageNet backbone and photographs
 backbone = track.load_backbone()
@@ -117,6 +116,9 @@ check("02-freeze", freeze)
 
 # %%
 hint("02-freeze")
+
+# %%
+solution("02-freeze")
 
 # %% [markdown]
 # ## Question 1: what is a pretrained backbone worth with 100 labels?

@@ -34,12 +34,12 @@ from dataclasses import replace
 
 from course_lib import CourseError, prepare_run, tracks
 from course_lib import strategies as S
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
 from course_lib.figures import show, style
+from course_lib.questions import check, hint, judge, solution
 from course_lib.see import picture_grid
-from course_lib.widgets.selfcheck import ask, judge, predict
+from course_lib.widgets.selfcheck import ask, predict
 
 track = tracks.choose()  # the image world; "photos": an ImageNet backbone and photographs
 backbone = track.load_backbone()
@@ -101,6 +101,9 @@ check("03-groups", parameter_groups)
 # %%
 hint("03-groups")
 
+# %%
+solution("03-groups")
+
 # %% [markdown]
 # ## Question 1: what does one large rate do?
 #
@@ -152,7 +155,7 @@ judge("p03-when", outcome, f"The readings were taken at steps {steps[1:]}.")
 
 # %%
 predict(
-    "p03-ratio",
+    "l03-ratio",
     "Every ratio may choose its own head rate on validation pictures. Which one does best on the "
     "new task?",
     ["1", "10", "100"],
@@ -166,7 +169,7 @@ c15.show()
 from course_lib.experiments.learning_rates import best_value
 
 judge(
-    "p03-ratio",
+    "l03-ratio",
     f"{best_value(c15.rows, 'head_lr_ratio'):g}",
     "With few draws the order of close ones is luck; look at the band.",
 )
@@ -249,7 +252,7 @@ with style():
 
 # %%
 predict(
-    "p03-decay",
+    "l03-decay",
     "At a head rate of 0.01, which decay does best on the new task?",
     ["0.5", "0.9", "1 (no decay)"],
 )
@@ -260,7 +263,7 @@ c16.show()
 
 # %%
 best = best_value(c16.rows, "layer_decay")
-judge("p03-decay", "1 (no decay)" if best == 1 else f"{best:g}", "Read the intervals above, too.")
+judge("l03-decay", "1 (no decay)" if best == 1 else f"{best:g}", "Read the intervals above, too.")
 
 # %% [markdown]
 # **What we saw.** 0.9 is quoted for transformers with twelve or more layers, where the first layer

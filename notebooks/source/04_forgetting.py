@@ -34,7 +34,6 @@ import torch
 
 from course_lib import CourseError, fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
 from course_lib.figures import show, style
@@ -46,8 +45,9 @@ from course_lib.forgetting import (
     source_accuracy,
     source_pictures,
 )
+from course_lib.questions import check, hint, judge, solution
 from course_lib.see import picture_grid
-from course_lib.widgets.selfcheck import ask, judge, predict
+from course_lib.widgets.selfcheck import ask, predict
 
 backbone = load_backbone("worldnet")
 task = load_task("digits", train=100, seed=0)
@@ -260,6 +260,9 @@ check("04-interpolate", interpolate)
 
 # %%
 hint("04-interpolate")
+
+# %%
+solution("04-interpolate")
 
 # %% [markdown]
 # ## Question 4: what lies between start and end?

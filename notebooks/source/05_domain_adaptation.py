@@ -37,11 +37,10 @@ from IPython.display import Markdown, display
 from course_lib import tracks
 from course_lib.adaptation import adapt, lenet, load_domains, methods
 from course_lib.errors import CourseError
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import Bands
-from course_lib.widgets.selfcheck import ask, judge, predict
+from course_lib.questions import Bands, check, hint, judge, solution
+from course_lib.widgets.selfcheck import ask, predict
 
 track = tracks.choose()  # the image world; "photos": MNIST in place of scikit-learn's digits
 domains = track.load_domains("digits", 1_000)
@@ -147,6 +146,9 @@ check("05-reversal", reverse)
 
 # %%
 hint("05-reversal")
+
+# %%
+solution("05-reversal")
 
 # %%
 ask("p05-reversal", "p05-coral")

@@ -34,15 +34,14 @@ import torch
 
 from course_lib import CourseError, decisions, fit, load_backbone
 from course_lib import strategies as S
-from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.production import case, x_rays
 from course_lib.experiments.study import stored_result
 from course_lib.figures import show, style
-from course_lib.prediction import Bands
+from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see.saliency import cam_figure, grad_cam
 from course_lib.training import predict as logits_of
-from course_lib.widgets.selfcheck import ask, judge, predict
+from course_lib.widgets.selfcheck import ask, predict
 from course_lib.world import phantoms
 
 backbone = load_backbone("worldnet")
@@ -103,6 +102,9 @@ check("06-split", hold_out)
 
 # %%
 hint("06-split")
+
+# %%
+solution("06-split")
 
 # %% [markdown]
 # ## Question 1: what does a careless split promise?

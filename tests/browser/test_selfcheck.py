@@ -6,12 +6,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_lib.grading import score
+from course_lib.questions import practice, progress, scoring
 from course_lib.widgets import selfcheck
 
 JS = Path(selfcheck.__file__).with_suffix(".js").read_text(encoding="utf-8")
 CELLS = [
-    "from course_lib.widgets.selfcheck import ask, predict, judge\n"
+    "from course_lib.widgets.selfcheck import ask\n"
     "ask('p01-recipe', 'p01-stages', 'p01-receptive')",
     "import time\nopen('busy', 'w').close()\ntime.sleep(12)",
 ]
@@ -28,7 +28,7 @@ def test_the_page_judges_as_the_grader_does(chromium):
     }""",
         JS,
     )
-    for q in selfcheck.practice().values():
+    for q in practice.bank().values():
         if q.kind == "code":
             continue
         letters = "abcdefgh"[: len(q.choices)]
@@ -50,7 +50,7 @@ def test_the_page_judges_as_the_grader_does(chromium):
             here = page.evaluate(
                 "([q, a]) => window.judge(q, a).state", [selfcheck._public(q), answer]
             )
-            assert here == score.score_value(q, answer).state, (q.id, answer)
+            assert here == scoring.score_value(q, answer).state, (q.id, answer)
     page.close()
 
 
@@ -64,12 +64,12 @@ def notebook(lab):
         ),
         path,
     )
-    progress = path.parent / selfcheck.PROGRESS
-    progress.unlink(missing_ok=True)
+    stored = path.parent / progress.FILE
+    stored.unlink(missing_ok=True)
     (path.parent / "busy").unlink(missing_ok=True)
     yield path
     path.unlink()
-    progress.unlink(missing_ok=True)
+    stored.unlink(missing_ok=True)
 
 
 def run_cell(page, index):
@@ -113,7 +113,7 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     assert "Not right" in verdict(2).inner_text(timeout=1000)
     assert "*" in browser.locator(".jp-InputPrompt").nth(1).inner_text()  # still busy
     page.wait_idle(60)
-    stored = json.loads((notebook.parent / selfcheck.PROGRESS).read_text())["answers"]
+    stored = json.loads((notebook.parent / progress.FILE).read_text())["answers"]
     assert stored["p01-recipe"]["answer"] == "a" and stored["p01-receptive"]["answer"] == "6"
 
     browser.evaluate("() => localStorage.clear()")  # the file alone must be enough

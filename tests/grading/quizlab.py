@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from course_lib.grading import build, grade
-from course_lib.grading.questions import Quiz, load_bank
+from course_lib.questions.format import Quiz, load_bank
 
 BANK = Path(__file__).parent / "bank"
 RIGHT_CODE = """

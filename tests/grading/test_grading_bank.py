@@ -7,11 +7,13 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from course_lib.grading import build, grade, questions, sandbox, score
+from course_lib.grading import build, grade, sandbox, score
+from course_lib.questions import scoring
+from course_lib.questions.format import Quiz, load_bank
 
 ROOT = Path(__file__).parents[2]
-GRADED = questions.load_bank(ROOT / "quizzes" / "bank")
-PRACTICE = questions.load_bank(Path(questions.__file__).parents[1] / "practice")
+GRADED = load_bank(ROOT / "quizzes" / "bank")
+PRACTICE = load_bank(Path(scoring.__file__).parent / "bank")
 ALL = [(q.id, q) for bank in (GRADED, PRACTICE) for quiz in bank.values() for q in quiz.questions]
 LITERAL = [(i, q) for i, q in ALL if q.kind in ("choice", "multiple", "numeric")]
 CODE = [(i, q) for i, q in ALL if q.kind == "code"]
@@ -48,12 +50,12 @@ def test_practice_and_graded_questions_are_different_ones():
 @pytest.mark.parametrize("question", [q for _, q in LITERAL], ids=ids(LITERAL))
 def test_right_wrong_and_blank_values_get_their_stated_scores(question):
     def points(value):
-        return score.score_literal(question, f"answer = {value!r}").score
+        return scoring.score_literal(question, f"answer = {value!r}").score
 
     assert points(question.right_answer) == question.points
     for wrong in question.wrong:
         assert points(wrong.answer) == pytest.approx(wrong.score, abs=1e-3), wrong
-    assert score.score_literal(question, build.starter(question)).state == "not attempted"
+    assert scoring.score_literal(question, build.starter(question)).state == "not attempted"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_reference_and_known_wrong_programs_get_their_stated_scores(question, ru
         assert result.score == pytest.approx(wrong.score), (wrong.why, result)
     started = score.score_code(question, question.starter, 3, run)
     assert started.score == 0, started
-    quiz = questions.Quiz("x", "x", "01", (question,))
+    quiz = Quiz("x", "x", "01", (question,))
     job = grade.Job("x", quiz, b'{"cells": []}', {}, "bubblewrap")
     assert grade.grade_answer(job, question, question.starter).state == "not attempted"
 
@@ -82,7 +84,7 @@ def test_reference_and_known_wrong_programs_get_their_stated_scores(question, ru
 def test_inputs_repeat_for_a_seed_and_differ_between_seeds(question):
     from course_lib.grading.inside import wire
 
-    check = score.load_check(question)
+    check = scoring.load_check(question)
     draws = [wire.encode(check.inputs(np.random.default_rng(s))) for s in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 

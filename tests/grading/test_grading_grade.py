@@ -17,6 +17,7 @@ from quizlab import RIGHT, RIGHT_CODE, RIGHT_SCORE, graded, scores, states, subm
 
 from course_lib.errors import CourseError
 from course_lib.grading import executors, grade, score, store, submission
+from course_lib.questions import scoring
 
 
 def gradebook(course):
@@ -202,7 +203,7 @@ def test_a_score_out_of_range_is_never_stored(course, monkeypatch, value):
     monkeypatch.setattr(
         score,
         "score_code",
-        lambda question, *_: score.Result(question.id, "right", value, question.points, "Right."),
+        lambda question, *_: scoring.Result(question.id, "right", value, question.points, "Right."),
     )
     with pytest.raises(store.StoreError):
         graded(course)

@@ -263,7 +263,7 @@ for cell in json.load(open('WITNESS'))['cells']:
         + tried("""
 import sys
 sys.path.insert(0, 'REPOSITORY')
-from course_lib.grading.questions import load_bank
+from course_lib.questions.format import load_bank
 exec(load_bank('BANK')['mini'].question('mini-scale').reference, globals())
 """),
         0,

@@ -1,13 +1,14 @@
 """The question format: what is read, and what is refused with file, line and field."""
 
 import re
+from pathlib import Path
 
 import pytest
-import quizlab
 import yaml
 
-from course_lib.grading.questions import QuestionError, load_bank, load_quiz
+from course_lib.questions.format import QuestionError, load_bank, load_quiz
 
+BANK = Path(__file__).parents[1] / "grading" / "bank"
 GOOD = """\
 quiz: small
 title: Small
@@ -91,9 +92,9 @@ def test_an_id_may_be_used_once_in_a_whole_bank(tmp_path):
 
 
 def mini_with(tmp_path, change):
-    data = yaml.safe_load((quizlab.BANK / "mini.yaml").read_text())
+    data = yaml.safe_load((BANK / "mini.yaml").read_text())
     (tmp_path / "checks").mkdir()
-    check = (quizlab.BANK / "checks" / "mini-scale.py").read_text()
+    check = (BANK / "checks" / "mini-scale.py").read_text()
     (tmp_path / "checks" / "mini-scale.py").write_text(check)
     change({q["id"]: q for q in data["questions"]})
     path = tmp_path / "mini.yaml"

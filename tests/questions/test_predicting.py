@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.errors import CourseError
-from course_lib.prediction import Bands, compare
+from course_lib.questions.predicting import Bands, compare
 
 
 def test_the_ranges_cover_all_numbers_and_an_edge_belongs_above():
@@ -30,7 +30,22 @@ def test_ranges_need_rising_edges(edges):
         Bands(edges, "points")
 
 
-def test_a_guess_within_five_points_is_well_predicted():
-    assert "well predicted" in repr(compare(0.5, 0.54, "gap"))
-    assert "10 points better" in repr(compare(0.5, 0.6, "gap"))
-    assert "No prediction yet" in repr(compare(None, 0.6, "gap"))
+@pytest.mark.parametrize(
+    ("guess", "measured", "says"),
+    [
+        (None, 0.5, "No prediction yet"),
+        (0.5, 0.52, "well predicted"),
+        (0.2, 0.9, "70 points better"),
+        (0.9, 0.2, "70 points worse"),
+        ("Scratch", "scratch", "As you predicted"),
+        ("scratch", "fine-tuning", "Not what you predicted"),
+    ],
+)
+def test_a_prediction_is_set_beside_the_measurement(guess, measured, says):
+    assert says in compare(guess, measured, "accuracy").text
+
+
+@pytest.mark.parametrize("guess", [75, -0.1, True, "high"])
+def test_a_prediction_that_is_no_share_is_refused(guess):
+    with pytest.raises(CourseError, match="between 0 and 1"):
+        compare(guess, 0.5, "accuracy")

@@ -1,7 +1,20 @@
 """Questions as data: read a YAML quiz, check it, and say file, line and field when it is wrong.
 
-A quiz file holds one quiz. Practice questions (``course_lib/practice``) and graded questions
+A quiz file holds one quiz. Practice questions (``course_lib/questions/bank``) and graded questions
 (``quizzes/bank``) share this format; only what is done with the answers differs.
+
+A coding question names its check, ``checks/NAME.py`` beside the quiz file. It has
+
+- ``inputs(rng)``: a list of cases, dictionaries of plain values, drawn with a numpy Generator;
+- ``run(answer, case)``: a generator of ``(part, value)``; ``answer`` holds what was defined, the
+  values are compared with the reference's, those of a part that the question lists under ``parts``;
+- optionally ``RTOL`` and ``ATOL``, the tolerances of numbers;
+- optionally ``explain(case, want, have)``, for practice only: from a case and the values by part of
+  the reference and of the answer a sentence that says what is wrong, or None. It is asked for the
+  cases that differ and in which nothing was raised; grading never tells so much.
+
+A starter leaves ``...`` or ``raise NotImplementedError`` where code is to be written: an answer
+that still does one of them counts as not attempted.
 """
 
 from __future__ import annotations

@@ -5,22 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from course_lib.errors import CourseError
+from course_lib.questions.verdict import Verdict
 
 
-class Comparison:
-    """A guess and a measurement in words; a notebook shows it as text."""
-
-    def __init__(self, text: str):
-        self.text = text
-
-    def _repr_markdown_(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def compare(guess: float | str | None, measured: float | str, what: str) -> Comparison:
+def compare(guess: float | str | None, measured: float | str, what: str) -> Verdict:
     """Set a prediction beside the measured value.
 
     Args:
@@ -33,14 +21,15 @@ def compare(guess: float | str | None, measured: float | str, what: str) -> Comp
         CourseError: a guess that is neither, or outside 0..1.
     """
     if guess is None:
-        return Comparison(
-            f"**No prediction yet** for the {what}. Write yours above, run that cell, then this "
-            "one: a guess that you can be wrong about is what makes the number stick."
+        return Verdict(
+            "not attempted",
+            f"No prediction yet for the {what}. Write yours above, run that cell, then this "
+            "one: a guess that you can be wrong about is what makes the number stick.",
         )
     if isinstance(measured, str):
         same = str(guess).strip().lower() == measured.lower()
         word = "As you predicted." if same else "Not what you predicted: read on for the reason."
-        return Comparison(f"You predicted **{guess}**; your run says **{measured}**. {word}")
+        return Verdict("noted", f"You predicted **{guess}**; your run says **{measured}**. {word}")
     if isinstance(guess, bool) or not isinstance(guess, (int, float)) or not 0 <= guess <= 1:
         raise CourseError(
             f"A prediction of a share lies between 0 and 1, such as 0.75; got {guess!r}."
@@ -50,8 +39,11 @@ def compare(guess: float | str | None, measured: float | str, what: str) -> Comp
         word = "Within 5 points: well predicted."
     else:
         word = f"{abs(100 * off):.0f} points {'better' if off > 0 else 'worse'} than you thought."
-    return Comparison(f"You predicted **{guess:.2f}** for the {what}; your run measured "
-                      f"**{measured:.2f}**. {word}")  # fmt: skip
+    return Verdict(
+        "noted",
+        f"You predicted **{guess:.2f}** for the {what}; your run measured **{measured:.2f}**. "
+        f"{word}",
+    )
 
 
 @dataclass(frozen=True)

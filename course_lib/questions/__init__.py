@@ -1,0 +1,10 @@
+"""One question type for lessons and quizzes: format, scoring, practice with hints and solutions.
+
+A lesson takes from here what helps with an answer; ``course_lib.widgets.selfcheck`` shows questions
+and asks for predictions.
+"""
+
+from course_lib.questions.practice import check, hint, judge, solution
+from course_lib.questions.predicting import Bands, compare
+
+__all__ = ["Bands", "check", "compare", "hint", "judge", "solution"]

@@ -1,0 +1,281 @@
+"""The fill-in cells of the lessons: right answers pass, each likely mistake is named."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_lib import decisions
+from course_lib.adaptation import reverse_gradient
+from course_lib.questions import check, practice
+
+LESSONS = Path(__file__).parents[2] / "notebooks" / "source"
+EXERCISES = [key for key in practice.bank() if key[:2].isdigit()]
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+
+
+def text(name, answer):
+    return repr(check(name, answer, seed=0))
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_lesson_shows_the_starter_and_checks_it(name):
+    (lesson,) = LESSONS.glob(f"{name[:2]}_*.py")
+    q = practice.find(name)
+    cell = next(c for c in lesson.read_text("utf-8").split("# %%") if f'check("{name}"' in c)
+    assert q.starter.strip() in cell
+    *_, call = ast.parse(cell).body
+    space = {"check": check}
+    exec(q.starter, space)
+    assert eval(ast.unparse(call), space).state == "not attempted"
+
+
+# --- 01: a new head ------------------------------------------------------------------------------
+
+
+def new_head(net, classes):
+    net.fc = nn.Linear(net.fc.in_features, classes)
+    return net
+
+
+def retrained(net, classes):
+    net.conv1.weight.data.zero_()
+    return new_head(net, classes)
+
+
+def head_for(features=None, classes=None):
+    def answer(net, wanted):
+        net.fc = nn.Linear(features or net.fc.in_features, classes or wanted)
+        return net
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (new_head, "Right"),
+        (lambda net, classes: net.fc.in_features, "Return the network"),
+        (lambda net, classes: net, "should be a new `nn.Linear`"),
+        (head_for(features=4), "features; the new head must read as many"),
+        (head_for(classes=3), "For 7 classes the head gives 3 logits"),
+        (retrained, "The backbone has changed"),
+    ],
+)
+def test_a_new_head_must_fit_and_leave_the_backbone(answer, words):
+    assert words in text("01-new-head", answer)
+
+
+# --- 02: freezing --------------------------------------------------------------------------------
+
+
+def freeze(net):
+    net.requires_grad_(False)
+    net.fc.requires_grad_(True)
+    net.eval()
+
+
+def forgets_batch_norm(net):
+    net.requires_grad_(False)
+    net.fc.requires_grad_(True)
+
+
+def forgets_a_layer(net):
+    freeze(net)
+    net.layer4.requires_grad_(True)
+
+
+def stops_the_head(net):
+    freeze(net)
+    for parameter in net.fc.parameters():
+        parameter.register_hook(torch.zeros_like)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (freeze, "Right"),
+        (forgets_batch_norm, "running statistics"),
+        (forgets_a_layer, "3 tensors outside the head still learn, such as `layer4"),
+        (lambda net: net.requires_grad_(False).eval(), "The head must learn"),
+        (stops_the_head, "The head did not move"),
+        (lambda net: net.layer9, "AttributeError"),
+    ],
+)
+def test_freezing_leaves_only_the_head_to_move(answer, words):
+    assert words in text("02-freeze", answer)
+
+
+# --- 03: parameter groups ------------------------------------------------------------------------
+
+
+def groups(net, head_rate, ratio, decay):
+    parts = [["fc"], ["layer4"], ["layer3"], ["layer2"], ["layer1"], ["conv1", "bn1"]]
+    rates = [head_rate, *(head_rate / ratio * decay**k for k in range(5))]
+    return [
+        {"params": [p for name in names for p in getattr(net, name).parameters()], "lr": rate}
+        for names, rate in zip(parts, rates, strict=True)
+    ]
+
+
+def renamed(net, *given):
+    return [{"params": g["params"], "lr_scale": g["lr"]} for g in groups(net, *given)]
+
+
+def repeated(net, *given):
+    return [*groups(net, *given), {"params": list(net.fc.parameters()), "lr": given[0]}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (groups, "Right"),
+        (lambda *given: groups(*given)[:-1], "`conv1.weight` is in no group"),
+        (lambda net, head, ratio, decay: groups(net, head, ratio, 1.0), "should learn at"),
+        (lambda net, head, ratio, decay: groups(net, head, ratio, 1 / decay), "should learn at"),
+        (renamed, "no entry `lr`"),
+        (repeated, "ValueError"),
+        (lambda *given: len(given), "raised TypeError"),
+    ],
+)
+def test_parameter_groups_are_checked_tensor_by_tensor(answer, words):
+    assert words in text("03-groups", answer)
+
+
+# --- 04: interpolation ---------------------------------------------------------------------------
+
+
+def line(start, end, share):
+    return {
+        name: (1 - share) * start[name] + share * end[name]
+        if end[name].is_floating_point()
+        else end[name]
+        for name in start
+    }
+
+
+def in_place(start, end, share):
+    for name, value in line(start, end, share).items():
+        start[name].copy_(value)
+    return start
+
+
+def in_the_end(start, end, share):
+    mixed = line(start, end, share)
+    end["fc.bias"].zero_()
+    return mixed
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (line, "Right"),
+        (lambda a, b, t: {n: (1 - t) * a[n] + t * b[n] for n in a}, "there is no quarter"),
+        (lambda a, b, t: line(b, a, t) | {n: b[n] for n in b if b[n].ndim == 0}, "a quarter of"),
+        (lambda a, b, t: line(a, b, 0.25), "% of the way from start to end"),
+        (lambda a, b, t: {"fc.weight": a["fc.weight"]}, "same names"),
+        (in_place, "`start` was changed"),
+        (in_the_end, "`end` was changed"),
+        (lambda a, b, t: dict.fromkeys(a, "half"), "AttributeError"),
+        (
+            lambda a, b, t: line(a, b, t) | {"fc.bias": list("half")},
+            "the real numbers lie on the line",
+        ),
+    ],
+)
+def test_interpolation_is_checked_with_its_traps(answer, words):
+    assert words in text("04-interpolate", answer)
+
+
+# --- 05: gradient reversal -----------------------------------------------------------------------
+
+
+def layer(backward, forward=lambda context, x: x.view_as(x)):
+    """A learner's `reverse` from its two methods."""
+
+    class Reverse(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x, strength):
+            context.strength = strength
+            return forward(context, x)
+
+        @staticmethod
+        def backward(context, gradient):
+            return backward(context, gradient), None
+
+    return Reverse.apply
+
+
+class OnlyForwards(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, strength):
+        return x.view_as(x)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (reverse_gradient, "Right"),
+        (layer(lambda c, g: -c.strength * g), "Right"),
+        (layer(lambda c, g: g), "unchanged"),
+        (layer(lambda c, g: c.strength * g), "wrong sign"),
+        (layer(lambda c, g: -g), "strength is missing"),
+        (layer(lambda c, g: -2 * g), "came out"),
+        (layer(lambda c, g: -c.strength * g, lambda c, x: -x), "Forwards"),
+        (lambda x, strength: strength, "Forwards"),
+        (lambda x, strength: x.detach(), "No gradient"),
+        (lambda x: x, "TypeError"),
+        (OnlyForwards.apply, "Your code raised NotImplementedError"),
+    ],
+)
+def test_the_reversal_layer_is_checked_both_ways(answer, words):
+    assert words in text("05-reversal", answer)
+
+
+def test_what_lies_above_a_reversal_layer_must_get_its_ordinary_gradient():
+    explain = practice.load_check(practice.find("05-reversal")).explain
+    case = {"x": np.ones(1), "weight": np.full(1, 2.0), "strength": 0.5}
+    have = {"forward": np.ones(1), "gradient": np.full(1, -1.0), "above": np.zeros(1)}
+    assert "ordinary gradient" in explain(case, {}, have)
+
+
+# --- 06: a split by patient ----------------------------------------------------------------------
+
+
+def by_picture(patients, share, seed):
+    return np.random.default_rng(seed).random(len(patients)) < share
+
+
+def first_ones(patients, share, seed):
+    names = np.unique(patients)
+    return np.isin(patients, names[: int(share * len(names))])
+
+
+def without_a_seed(patients, share, seed):
+    return decisions.grouped_split(patients, share, int(np.random.default_rng().integers(1 << 30)))
+
+
+def half(patients, share, seed):
+    return decisions.grouped_split(patients, 0.5, seed)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (decisions.grouped_split, "Right"),
+        (by_picture, "both sides"),
+        (first_ones, "Another seed"),
+        (without_a_seed, "same seed"),
+        (half, "Asked for a quarter of the patients, you held out 50%"),
+        (lambda patients, share, seed: patients, "must be as many bools; got int64"),
+    ],
+)
+def test_a_split_is_checked_by_patient_share_and_seed(answer, words):
+    assert words in text("06-split", answer)
