@@ -30,7 +30,7 @@ WORLDNET = UsualRates(
 )
 # Chosen on photographs: benchmarks/presets.py, benchmarks/results/presets.json.
 PHOTOGRAPHS = UsualRates(
-    lr=1e-2,
+    lr=3e-3,
     head_lr_ratio=300.0,
     decay_vectors=False,
     reason="what a net learnt from photographs is lost at larger rates",
