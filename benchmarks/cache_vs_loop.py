@@ -38,10 +38,11 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.transforms.functional import to_pil_image
 
-from course_lib import evaluate, fit, load_backbone, load_task, tasks
+from course_lib import evaluate, fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.pretraining import write_atomically
-from course_lib.training import own_randomness
+from course_lib.data import tasks
+from course_lib.train.loop import own_randomness
+from course_lib.worldnet.pretraining import write_atomically
 
 RESULTS = Path(__file__).parent / "results" / "cache_vs_loop.json"
 WAYS = ("loader loop", "in-memory loop", "fit, no cache", "cache")

@@ -12,9 +12,9 @@ import json
 import time
 
 from course_lib.experiments.forgetting import LANDSCAPE, surface
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
 from course_lib.see.landscape import describe
+from course_lib.worldnet.card import machine
+from course_lib.worldnet.pretraining import write_atomically
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ import torch
 
 from course_lib import Task, fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, stratified
+from course_lib.data.tasks import Split, stratified
+from course_lib.worldnet.card import machine
+from course_lib.worldnet.pretraining import write_atomically
 
 OUT = Path(__file__).parent / "results" / "presets.json"
 TRAIN, TEST, EPOCHS, BATCH = 100, 300, 10, 16

@@ -18,9 +18,9 @@ import torch
 from transfer import targets
 
 from course_lib.backbones import load_backbone
-from course_lib.baselines import linear_probe
-from course_lib.model_card import export, machine
-from course_lib.pretraining import Recipe, pretrain, write_atomically
+from course_lib.train.baselines import linear_probe
+from course_lib.worldnet.card import export, machine
+from course_lib.worldnet.pretraining import Recipe, pretrain, write_atomically
 
 OUT = Path(__file__).parent / "results" / "recipes.json"
 DRAWS = 5

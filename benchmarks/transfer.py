@@ -21,10 +21,10 @@ import torch.nn.functional as F
 from course_lib import load_backbone, load_task, tune
 from course_lib import strategies as S
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
-from course_lib.baselines import linear_probe, pixel_logistic_regression, random_frozen
-from course_lib.model_card import machine, transfer_table, write_card
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, Task, stratified
+from course_lib.data.tasks import Split, Task, stratified
+from course_lib.train.baselines import linear_probe, pixel_logistic_regression, random_frozen
+from course_lib.worldnet.card import machine, transfer_table, write_card
+from course_lib.worldnet.pretraining import write_atomically
 
 OUT = Path(__file__).parent / "results" / "transfer.json"
 RATES = (0.3, 1.0, 3.0)  # multiples of each strategy's own rate

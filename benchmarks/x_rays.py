@@ -17,12 +17,12 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
+from course_lib.data.tasks import Split, Task, stratified
 from course_lib.experiments.production import x_rays
 from course_lib.experiments.registry import claim
 from course_lib.experiments.study import select
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, Task, stratified
+from course_lib.worldnet.card import machine
+from course_lib.worldnet.pretraining import write_atomically
 
 SIZES = (100, 500)
 

@@ -13,9 +13,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_lib import cli, notebooks
-from course_lib.commands import UsageError, doctor, lab, machine, report
+from course_lib.commands import UsageError, doctor, lab, report
 from course_lib.commands import run as run_command
 from course_lib.errors import CourseError
+from course_lib.measure import hardware as machine
 
 
 def course(*words, cwd=None, **options):

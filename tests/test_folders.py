@@ -107,7 +107,7 @@ def test_unusable_files_are_named_and_the_good_ones_still_used(folder):
 
 
 def test_a_huge_picture_is_left_out_without_reading_it(folder, monkeypatch):
-    from course_lib import folders
+    from course_lib.data import folders
 
     monkeypatch.setattr(folders, "LARGEST", 1300)
     picture(7, (50, 40)).save(folder / "ants" / "huge.png")

@@ -8,10 +8,11 @@ import sys
 import pytest
 import torch
 
-from course_lib import pretraining, world
+from course_lib import world
 from course_lib.backbones import load_backbone
 from course_lib.errors import CourseError
-from course_lib.model_card import export
+from course_lib.worldnet import pretraining
+from course_lib.worldnet.card import export
 
 TINY = pretraining.Recipe(pictures=48, fractals=16, epochs=2, batch=16, rate=0.05)
 

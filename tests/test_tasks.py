@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib import CourseError, available_tasks, load_task, tasks, world
-from course_lib.tasks import Split, stratified
+from course_lib import CourseError, available_tasks, load_task, world
+from course_lib.data import tasks
+from course_lib.data.tasks import Split, stratified
 from tests.fakes import small_task
 
 

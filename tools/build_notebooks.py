@@ -115,7 +115,7 @@ def _clean_bundle(data, metadata) -> None:
             data["image/png"], metadata["image/png"] = shown["still"], {"alt": shown["alt"]}
     if "image/png" in data:
         if data.get("text/html", "").startswith("<img "):
-            del data["text/html"]  # the same picture once more, see course_lib.figures.show
+            del data["text/html"]  # the same picture once more, see course_lib.measure.figures.show
         data["image/png"] = smaller_png(data["image/png"])
 
 

@@ -14,9 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.data.tasks import (
+    TEST_SEED,
+    TRAIN_SEED,
+    VALIDATION_SEED,
+    Split,
+    check_split,
+    load_task,
+)
 from course_lib.errors import CourseError
-from course_lib.metrics import METRICS
-from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Split, check_split, load_task
+from course_lib.measure.metrics import METRICS
 
 DIGITS_SIZE = 24  # pixels: three for each of the 8 that the digits were scanned with
 _CHUNK = 500
@@ -60,7 +67,7 @@ def load_domains(name: str, train: int | None = None, seed: int = 0) -> Domains:
         moved, bent); writers and photo regions of training, validation and test differ.
     night: held-out shapes of the image world by day -> at night.
     scanners: phantom radiographs of scanner A -> scanner B; other patients in every part.
-    mnist to mnist-blended, mnist to svhn: downloaded sets of digits, see course_lib.photos.
+    mnist to mnist-blended, mnist to svhn: downloaded sets of digits, see course_lib.data.photos.
 
     name: one of `available_domains()`. train: pictures of each domain; default: the pair's usual
     number. seed: which training pictures; source validation and test do not depend on it.

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from course_lib.commands import machine
 from course_lib.commands.report import to_json
 from course_lib.errors import CourseError
+from course_lib.measure import hardware as machine
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 GB = 1e9

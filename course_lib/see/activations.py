@@ -47,7 +47,7 @@ def stage_maps(
     Returns:
         stage -> float32 on the CPU; by default (n, channels, height, width).
     """
-    from course_lib.training import chunk_size, evaluating
+    from course_lib.train.loop import chunk_size, evaluating
 
     kept: dict[str, list[Tensor]] = {name: [] for name in model.stage_names}
     with torch.inference_mode(), evaluating(model):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from course_lib import metrics
 from course_lib.errors import CourseError
+from course_lib.measure import metrics
 
 
 def importance_of_places(
@@ -20,7 +20,7 @@ def importance_of_places(
     pixels. Gives float (rows, columns); about 0 where a place does not matter. Raises CourseError
     when the box does not fit.
     """
-    from course_lib.training import predict
+    from course_lib.train.loop import predict
 
     height, width = pictures.shape[-2:]
     if not 1 <= box <= min(height, width) or stride < 1:

@@ -28,7 +28,7 @@ def grad_cam(
     Returns:
         float (n, h, w) at the size of the stage's maps, 0 or more, on the CPU.
     """
-    from course_lib.training import evaluating
+    from course_lib.train.loop import evaluating
 
     x = model.prepare(pictures.to(model.device))
     position = _cam_stage(model, x[:1]) if stage is None else find_stage(model, stage)
@@ -101,7 +101,7 @@ def randomisation_check(
         "head" and then each stage from the last to the first, as far as the randomisation has
         come -> mean Spearman rank correlation with the original map (1: unchanged).
     """
-    from course_lib.training import predict
+    from course_lib.train.loop import predict
 
     classes = predict(model, pictures).argmax(1)
     original = method(model, pictures, classes, **options)

@@ -62,7 +62,7 @@ def ascend(
 
     The answer (channels,) was measured on the shifted picture of this step, before the update.
     """
-    from course_lib.training import evaluating
+    from course_lib.train.loop import evaluating
 
     if steps < 1 or not len(channels):
         raise CourseError(f"Got {steps} steps and {len(channels)} channels; give one or more.")

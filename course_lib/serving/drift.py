@@ -100,6 +100,6 @@ def drift(saved, pictures: Tensor) -> Drift:
 
 def features_of(model: Backbone, pictures: Tensor) -> Tensor:
     """float32 (n, feature_dim) on the CPU."""
-    from course_lib.baselines import features
+    from course_lib.train.baselines import features
 
     return features(model, pictures)

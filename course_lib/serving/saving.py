@@ -20,7 +20,7 @@ from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.preprocessing import Normalise, describe, restore
 from course_lib.errors import CourseError
 from course_lib.serving.drift import Reference, features_of, make_reference
-from course_lib.training import Run, predict
+from course_lib.train.loop import Run, predict
 
 FORMAT, VERSION = "course-model", "1"
 _WEIGHT, _REFERENCE = "model.", "reference."
@@ -139,7 +139,7 @@ def _check_classes(found: tuple[str, ...], wanted, path: Path) -> None:
 
 
 def _facts(run: Run, threshold: float | None) -> dict:
-    from course_lib.model_card import machine
+    from course_lib.worldnet.card import machine
 
     classes, (height, width) = run.task.classes, run.task.train.pictures.shape[-2:]
     if height != width:

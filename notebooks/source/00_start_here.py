@@ -36,12 +36,12 @@ import torch
 
 from course_lib import fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.figures import show, style
-from course_lib.model_card import machine
+from course_lib.measure.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.see import picture_grid, top_classes
-from course_lib.training import predict
+from course_lib.train.loop import predict
 from course_lib.widgets import selfcheck
+from course_lib.worldnet.card import machine
 
 for name, value in machine().items():
     print(f"{name:12} {value if value is not None else 'none: the CPU does everything'}")
@@ -233,7 +233,7 @@ print(
 # %%
 from IPython.display import Markdown, display
 
-from course_lib.model_card import transfer_table
+from course_lib.worldnet.card import transfer_table
 
 display(Markdown(transfer_table(card)))
 

@@ -37,8 +37,9 @@ from course_lib import strategies as S
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
-from course_lib.figures import show, style
-from course_lib.forgetting import (
+from course_lib.measure.figures import show, style
+from course_lib.see import picture_grid
+from course_lib.train.forgetting import (
     LwF,
     Replay,
     check_frozen,
@@ -46,7 +47,6 @@ from course_lib.forgetting import (
     source_accuracy,
     source_pictures,
 )
-from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, judge, predict
 
 backbone = load_backbone("worldnet")

@@ -39,7 +39,7 @@ from course_lib.adaptation import adapt, lenet, load_domains, methods
 from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
-from course_lib.figures import show, style
+from course_lib.measure.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.widgets.selfcheck import ask, judge, predict
 

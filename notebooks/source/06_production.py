@@ -38,10 +38,10 @@ from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.production import case, x_rays
 from course_lib.experiments.study import stored_result
-from course_lib.figures import show, style
+from course_lib.measure.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.see.saliency import cam_figure, grad_cam
-from course_lib.training import predict as logits_of
+from course_lib.train.loop import predict as logits_of
 from course_lib.widgets.selfcheck import ask, judge, predict
 from course_lib.world import phantoms
 
@@ -182,7 +182,7 @@ show_stored("C29")
 # %%
 from IPython.display import Markdown, display
 
-from course_lib.model_card import transfer_table
+from course_lib.worldnet.card import transfer_table
 
 real = [row for row in backbone.card["transfer"] if "X-ray" in row["target"]]
 display(Markdown(transfer_table({**backbone.card, "transfer": real})))
@@ -590,7 +590,7 @@ print(
 
 # %%
 from course_lib import evaluate
-from course_lib.tasks import Split
+from course_lib.data.tasks import Split
 
 for scanner in ("A", "B"):
     found = phantoms.radiographs(120, seed=91, scanner=scanner)

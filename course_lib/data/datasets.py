@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from course_lib.data.tasks import Split, Task
 from course_lib.errors import CourseError
-from course_lib.tasks import Split, Task
 
 LARGEST = 4 << 30  # bytes of pictures that a task may keep
 SHARE = 0.2  # of each class that is held out where no data set is given

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib import photos
+from course_lib.data import photos
 from course_lib.errors import CourseError
-from course_lib.metrics import METRICS
+from course_lib.measure.metrics import METRICS
 
 # Seeds of the image world that no training draw can reach: those use TRAIN_SEED + seed, seed <
 # SEEDS.
@@ -93,7 +93,7 @@ class Task:
         Training pictures that are measured on too are left out and counted in `notes`. Raises
         CourseError for other items, classes that differ, and more than 4 GB of pictures.
         """
-        from course_lib.datasets import task_from_datasets
+        from course_lib.data.datasets import task_from_datasets
 
         return task_from_datasets(
             train, validation, test, classes=classes, size=size, name=name, metric=metric
@@ -208,7 +208,7 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
     seed: which training pictures; 0 to 999,999. Validation and test pictures do not depend on it.
     size: side in pixels of the pictures of a folder; the image world's are 64, photographs 160.
 
-    Photographs and other public sets are downloaded once; see course_lib.downloads.
+    Photographs and other public sets are downloaded once; see course_lib.data.downloads.
 
     Raises CourseError for an unknown name, too many or too few labels, unusable folders and files
     that cannot be downloaded.
@@ -218,7 +218,7 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
     if train is not None and (not isinstance(train, int) or train < 1):
         raise CourseError(f"train must be a number of labels, 1 or more; got {train!r}.")
     if str(name).startswith("folder:"):
-        from course_lib.folders import load_folder
+        from course_lib.data.folders import load_folder
 
         return load_folder(str(name).removeprefix("folder:"), train, seed, size)
     if size != 64:
@@ -486,7 +486,7 @@ def _radiographs_task():
 
 
 def _photo_task(name: str) -> _Recipe:
-    """A public set of course_lib.photos as a task."""
+    """A public set of course_lib.data.photos as a task."""
     one = photos.SETS[name]
 
     def draw(train: int, seed: int) -> Generator[None, None, Draw]:

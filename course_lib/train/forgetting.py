@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone
-from course_lib.baselines import adapt_batch_norm, features
+from course_lib.data.tasks import Split, load_task
 from course_lib.errors import CourseError
-from course_lib.metrics import accuracy
+from course_lib.measure.metrics import accuracy
 from course_lib.see.activations import stage_maps
 from course_lib.see.similarity import linear_cka
-from course_lib.strategies import HEAD
-from course_lib.tasks import Split, load_task
-from course_lib.training import Run, frozen_part
+from course_lib.train.baselines import adapt_batch_norm, features
+from course_lib.train.loop import Run, frozen_part
+from course_lib.train.strategies import HEAD
 
 ExtraLoss = Callable[[Tensor, Tensor, int], Tensor]
 

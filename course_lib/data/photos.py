@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.downloads import File, data_folder, fetch, unpack
+from course_lib.data.downloads import File, data_folder, fetch, unpack
 from course_lib.errors import CourseError
 
 # Checksums and addresses are those of torchvision.datasets and medmnist.
@@ -229,7 +229,7 @@ def _complete(files: list[tuple[Path, int]], classes, folder: Path) -> list[tupl
 
 def _files(files: list[tuple[Path, int]], side: int) -> Pool:
     def read(rows: Tensor) -> Tensor:
-        from course_lib.folders import Unusable, read_picture
+        from course_lib.data.folders import Unusable, read_picture
 
         pictures = []
         for row in rows.tolist():
@@ -426,7 +426,7 @@ def pools(name: str) -> dict[str, Pool]:
 
 def _held_out(pool: Pool, n: int, classes: int, name: str) -> tuple[Pool, Pool]:
     """The same n pictures of every call, as equal in class as can be, and the others."""
-    from course_lib.tasks import stratified
+    from course_lib.data.tasks import stratified
 
     order = torch.randperm(len(pool.labels), generator=torch.Generator().manual_seed(0))
     rows = stratified(pool.labels[order], n, classes)

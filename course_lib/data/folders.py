@@ -13,8 +13,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from course_lib.data.tasks import Split, Task, stratified
 from course_lib.errors import CourseError
-from course_lib.tasks import Split, Task, stratified
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 SMALLEST = 8  # pixels of the shorter side

@@ -403,7 +403,7 @@ def add_arguments(parser) -> None:
 def run(arguments) -> int:
     """`course pretrain`: train or resume, then write worldnet.safetensors and worldnet.json to
     --out."""
-    from course_lib.model_card import export
+    from course_lib.worldnet.card import export
 
     recipe = Recipe(
         pictures=arguments.pictures,

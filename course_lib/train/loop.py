@@ -16,13 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import metrics, strategies
-from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone, check_pictures
+from course_lib.data.augmentation import augmented
+from course_lib.data.tasks import Split, Task, load_task
 from course_lib.errors import CourseError
-from course_lib.stepping import forward_pass, precision, update
-from course_lib.strategies import HEAD, Strategy
-from course_lib.tasks import Split, Task, load_task
+from course_lib.measure import metrics
+from course_lib.train import strategies
+from course_lib.train.stepping import forward_pass, precision, update
+from course_lib.train.strategies import HEAD, Strategy
 
 CACHE_LIMIT = (
     1 << 30
@@ -372,7 +373,7 @@ def fit(
 ) -> Run:
     """Train a copy of `model` with a new head on `task`. The model itself is not changed.
 
-    model: from load_backbone. task: from load_task. strategy: one of course_lib.strategies.
+    model: from load_backbone. task: from load_task. strategy: one of course_lib.train.strategies.
     epochs: passes over the training pictures.
     lr: peak learning rate of the head, in place of the strategy's.
     batch_size: largest number of pictures in a step.
@@ -384,7 +385,7 @@ def fit(
     keep_best: end with the weights of the best validation score instead of the last ones.
     test: measure the test pictures at the end. Without it `run.test` does so when first asked.
     mitigation: what holds forgetting back by a further term of the loss, such as
-        `course_lib.forgetting.L2SP(0.1)`.
+        `course_lib.train.forgetting.L2SP(0.1)`.
     on_tick: called with the run and each tick, on nobody's clock, such as a `forgetting.Meter`.
     device: default: a GPU when there is one. There it trains in bf16.
     progress: show a bar when it takes longer than a second.

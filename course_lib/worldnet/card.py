@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from course_lib.errors import CourseError
-from course_lib.pretraining import (
+from course_lib.worldnet.pretraining import (
     MEAN,
     STD,
     Pupil,
