@@ -24,7 +24,7 @@ import psutil
 
 from course_lib.grading import build
 from course_lib.grading.questions import load_bank
-from course_lib.worldnet.card import machine
+from course_lib.measure.hardware import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/grading_kill.json"

@@ -26,7 +26,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from course_lib.grading import build
 from course_lib.grading.questions import load_bank
-from course_lib.worldnet.card import machine
+from course_lib.measure.hardware import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/grading_throughput.json"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.measure.hardware import machine
 from course_lib.widgets.race import Race
-from course_lib.worldnet.card import machine
 
 RESULT = Path(__file__).parent / "results" / "race.json"
 

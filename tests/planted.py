@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from course_lib.data import photos, tasks
+from course_lib.data import photos, recipes, tasks
 
 
 def jpeg(seed: int, size=(40, 30)) -> bytes:
@@ -143,8 +143,8 @@ def put(url: str, known: dict[str, tuple[int, str]], setattr=setattr) -> None:
         for name, one in photos.SETS.items()
     }
     setattr(photos, "SETS", small)
-    fresh = {name: tasks._photo_task(name) for name in small}
-    setattr(tasks, "_TASKS", {**tasks._TASKS, **fresh})
+    fresh = {name: recipes.photo_task(name) for name in small}
+    setattr(tasks, "RECIPES", {**tasks.RECIPES, **fresh})
     forget()
 
 

@@ -12,7 +12,7 @@ from course_lib import CourseError, fit, load_backbone, predict, prepare_run
 from course_lib import strategies as S
 from course_lib.backbones.architectures import Architecture
 from course_lib.backbones.backbone import Backbone
-from course_lib.data.tasks import Split
+from course_lib.data.split import Split
 from course_lib.train.forgetting import (
     EWC,
     L2SP,

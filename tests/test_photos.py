@@ -75,7 +75,7 @@ def pictures_by_class(task) -> dict[str, set[bytes]]:
 
 
 def test_labels_of_image_files_are_those_of_their_folders_and_names(host, tmp_path):
-    from course_lib.data.folders import read_picture
+    from course_lib.data.reading import read_picture
 
     by_class = pictures_by_class(load_task("pets", train=24))
     folder = tmp_path / "data" / "oxford-iiit-pet" / "course"

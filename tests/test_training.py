@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from course_lib import Backbone, CourseError, evaluate, fit, load_backbone, predict, prepare_run
 from course_lib import strategies as S
 from course_lib.data import augmentation
-from course_lib.data.tasks import Split
+from course_lib.data.split import Split
 from course_lib.train import loop as training
 from tests.fakes import STAGES, DroppingNet, pictures, small_backbone, small_task
 

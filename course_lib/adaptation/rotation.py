@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import default_device
 from course_lib.train import strategies
-from course_lib.train.loop import default_device
 from course_lib.train.stepping import forward_pass, update
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.adaptation.domains import Domains
-from course_lib.data.tasks import Split
+from course_lib.data.split import Split
 from course_lib.errors import CourseError
 
 WEIGHTS = Path(__file__).parent / "weights" / "day_night.safetensors"

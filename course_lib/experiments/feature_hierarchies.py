@@ -448,7 +448,7 @@ def _kept(share: float):
 def _short_run(pictures: int, epochs: int, side: int) -> dict:
     """A small net pretrained on half A of the world for moments: share -> (net, accuracy)."""
     from course_lib import evaluate
-    from course_lib.train.loop import prepare_run
+    from course_lib.train.fit import prepare_run
 
     task = halves.half_task("A", pictures, 0, side)
     run = prepare_run(

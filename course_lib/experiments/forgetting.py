@@ -22,7 +22,7 @@ REPORTED = 200  # source pictures behind a study's numbers; half as many others 
 
 def narrowed(task, classes: int):
     """The task with only its first classes, each split cut down to them."""
-    from course_lib.data.tasks import Split
+    from course_lib.data.split import Split
 
     if classes == len(task.classes):
         return task

@@ -55,7 +55,8 @@ def half_shapes(half: str) -> tuple[str, ...]:
 
 def half_task(half: str, pictures: int, seed: int, side: int, test: int = 1_000):
     """Name the shape: `pictures` drawn shapes and textures of one half, `side` pixels wide."""
-    from course_lib.data.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.task import Task
 
     return Task(
         f"half {half}",
@@ -77,7 +78,7 @@ def half_split(half: str, n: int, seed: int, side: int):
     from torch.nn.functional import avg_pool2d
 
     from course_lib import world
-    from course_lib.data.tasks import Split
+    from course_lib.data.split import Split
 
     shapes, textures = half_shapes(half), world.SOURCE_TEXTURES[HALVES[half] :: 2]
     place = {world.SHAPES.index(name): number for number, name in enumerate(shapes)}

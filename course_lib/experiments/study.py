@@ -153,8 +153,8 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     """
     from course_lib.experiments import tracks
     from course_lib.experiments.registry import claim
-    from course_lib.worldnet.card import machine
-    from course_lib.worldnet.pretraining import write_atomically
+    from course_lib.files import write_atomically
+    from course_lib.measure.hardware import machine
 
     one, world, here = claim(tag), tracks.TRACKS["world"], machine()
     with tracks.using(world):
@@ -183,7 +183,7 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
         done[_key(trial)] = row
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(study, indent=1) + "\n"
-        write_atomically(path, lambda part, text=text: part.write_text(text))
+        write_atomically(path, text)
         say(f"{tag}: trial {number} of {len(trials)} {trial}")
     rows = [{**trial, **done[_key(trial)]["measured"]} for trial in trials]
     return Result(one, rows, one.judge(rows), study["made_with"])

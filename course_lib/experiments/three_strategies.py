@@ -140,7 +140,7 @@ def race(trial: dict) -> dict:
 @lru_cache(maxsize=128)
 def _race(task, train, seed, strategy, epochs, batch) -> dict:
     from course_lib import fit, load_task
-    from course_lib.data.tasks import quickly_validated
+    from course_lib.data.task import quickly_validated
 
     target = quickly_validated(load_task(task, train=train, seed=seed))
     run = fit(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from course_lib.adaptation import Domains
     from course_lib.backbones import Backbone
     from course_lib.data.downloads import File
-    from course_lib.data.tasks import Task
+    from course_lib.data.task import Task
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import os
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
+from course_lib.files import write_atomically
 from course_lib.grading.questions import Question, Quiz
 
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
@@ -109,22 +109,6 @@ def write_quiz(quiz: Quiz, course: Path) -> list[Path]:
         write_atomically(path, serialise(value))
         paths.append(path)
     return paths
-
-
-def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file so that at every moment either the old or the new content stands there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def quiz_hash(quiz: Quiz) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 from course_lib.grading import build, submission
 from course_lib.grading.build import escape
 from course_lib.grading.grade import chosen
@@ -48,7 +49,8 @@ def write_all(course: Path, bank: Path, names: Iterable[str] = ()) -> list[Path]
         for quiz in chosen(load_bank(bank), names):
             for record in records(store, quiz):
                 path = course / "feedback" / record["student"] / quiz.id / f"{quiz.id}.html"
-                build.write_atomically(path, as_html(course, store, quiz, record).encode())
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, as_html(course, store, quiz, record).encode())
                 paths.append(path)
     return paths
 

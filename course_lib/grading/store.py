@@ -20,8 +20,10 @@ from functools import wraps
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 from course_lib.grading import build
 from course_lib.grading.questions import Quiz
+from course_lib.grading.submission import digest
 
 GRADER_VERSION = 1  # raise it when the same answer may get another score
 
@@ -157,10 +159,11 @@ class Store:
 
     @_told
     def save(self, quiz: Quiz, record: dict, notebook: bytes | None, handed_in: float) -> None:
-        """Store one graded submission: notebook, scores, record. Raises StoreError, OSError."""
+        """Store one graded submission: notebook, scores, record. Raises CourseError, OSError."""
         path = self.autograded(record)
         if notebook is not None:
-            build.write_atomically(path, notebook, 0o444)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, notebook, 0o444)
         self._write_scores(quiz, record, handed_in)
         stored = self.scores(quiz, record["student"])
         wanted = {q["id"]: q["score"] for q in record["questions"]}
@@ -169,10 +172,9 @@ class Store:
                 f"The gradebook holds other scores for {record['student']} than were "
                 "computed; nothing more is written. Restore gradebook.db."
             )
-        build.write_atomically(
-            self.record_path(quiz.id, record["student"]),
-            (json.dumps(record, sort_keys=True) + "\n").encode(),
-        )
+        path = self.record_path(quiz.id, record["student"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(record, sort_keys=True) + "\n")
 
     def _write_scores(self, quiz: Quiz, record: dict, handed_in: float) -> None:
         from nbgrader import api
@@ -291,8 +293,6 @@ class Store:
                 data = self.autograded(record).read_bytes()
             except OSError:
                 return None
-            from course_lib.grading.submission import digest
-
             if digest(data) != record["notebook"]:
                 return None
         wanted = {q["id"]: q["score"] for q in record["questions"]}

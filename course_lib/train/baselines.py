@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import chunk_size, evaluating
 from course_lib.data.augmentation import augmented
-from course_lib.data.tasks import Split, Task, drain
+from course_lib.data.split import Split
+from course_lib.data.task import Task
+from course_lib.data.tasks import drain
 from course_lib.measure import metrics
-from course_lib.train.loop import chunk_size, evaluating
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
 ITERATIONS, ROUND = 500, 20  # of the solver: at most, and at a time

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from course_lib.backbones.backbone import Backbone
-from course_lib.data.tasks import Task
+from course_lib.data.task import Task
 from course_lib.errors import CourseError
 from course_lib.train import strategies
-from course_lib.train.loop import Run, fit
+from course_lib.train.fit import fit
+from course_lib.train.loop import Run
 from course_lib.train.stepping import Diverged
 from course_lib.train.strategies import Strategy
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import traitlets
 
-from course_lib.data.tasks import Task, quickly_validated
+from course_lib.data.task import Task, quickly_validated
 from course_lib.measure import metrics
 from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, looks, module
@@ -363,7 +363,7 @@ def _validate(run):
     """The validation score of a run's net before it has learnt anything, in pieces."""
     import torch
 
-    from course_lib.train.loop import predict
+    from course_lib.backbones.inference import predict
 
     pictures, labels = run.task.validation
     parts = []

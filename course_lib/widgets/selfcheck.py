@@ -25,8 +25,8 @@ import anywidget
 import traitlets
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 from course_lib.grading import score
-from course_lib.grading.build import write_atomically
 from course_lib.grading.inside import wire
 from course_lib.grading.questions import Question, load_bank
 
@@ -76,7 +76,8 @@ class Progress:
         return {key: data[key] for key in empty}
 
     def write(self, data: dict) -> None:
-        write_atomically(self.path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
     def merge(self, answers: dict[str, dict]) -> None:
         """Keep the later of two answers to a question; two notebooks may write to one file."""
@@ -109,7 +110,7 @@ class SelfCheck(anywidget.AnyWidget):
         try:
             self._progress.merge(change["new"])
             self.error = ""
-        except (OSError, KeyError, TypeError) as problem:
+        except (CourseError, OSError, KeyError, TypeError) as problem:
             self.error = f"Your answer could not be stored in {self._progress.path}: {problem}"
 
     _ipython_display_ = None  # ipywidgets 7 would show itself, without the HTML

@@ -155,8 +155,9 @@ def stage_shapes(net: Backbone) -> dict[str, list[int]]:
 
 def _after_step(learner: Backbone, strategy: S.Strategy) -> dict:
     """Every tensor of the net after one training step on noise under `strategy`."""
-    from course_lib.data.tasks import Split, Task
-    from course_lib.train.loop import prepare_run
+    from course_lib.data.split import Split
+    from course_lib.data.task import Task
+    from course_lib.train.fit import prepare_run
 
     classes, size = learner.classes, learner.architecture.size
     noise = torch.randint(

@@ -34,14 +34,12 @@
 # %%
 import torch
 
-from course_lib import fit, load_backbone, load_task
+from course_lib import fit, load_backbone, load_task, predict, show, style
 from course_lib import strategies as S
-from course_lib.measure.figures import show, style
+from course_lib.measure.hardware import machine
 from course_lib.prediction import Bands
 from course_lib.see import picture_grid, top_classes
-from course_lib.train.loop import predict
 from course_lib.widgets import selfcheck
-from course_lib.worldnet.card import machine
 
 for name, value in machine().items():
     print(f"{name:12} {value if value is not None else 'none: the CPU does everything'}")
@@ -52,7 +50,7 @@ for name, value in machine().items():
 # missing, the bold text says how to mend it.
 
 # %%
-from course_lib.commands import doctor
+from course_lib import doctor
 from course_lib.widgets.checkup import Checkup
 
 Checkup(doctor.examine(doctor.LESSON))

@@ -22,10 +22,9 @@
 # *Time: 50 minutes. All experiments run here, live; each takes under half a minute on two cores.*
 
 # %%
-from course_lib import load_backbone, see, world
+from course_lib import load_backbone, see, show, style, world
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
-from course_lib.measure.figures import show, style
 from course_lib.prediction import compare
 from course_lib.widgets.selfcheck import ask
 
@@ -288,7 +287,7 @@ with style():
 # **Grad-CAM** weighs the maps of a stage by how much the class gains from them.
 
 # %%
-from course_lib.train.loop import predict
+from course_lib import predict
 
 logits = predict(backbone, pictures[:6])
 named = [backbone.source_classes[k] for k in logits.argmax(1)]

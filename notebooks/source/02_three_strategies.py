@@ -38,12 +38,10 @@
 # %%
 from IPython.display import Markdown, display
 
+from course_lib import CourseError, show, style, tracks
 from course_lib import strategies as S
-from course_lib import tracks
-from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim, stored_result
-from course_lib.measure.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, judge, predict

@@ -32,12 +32,11 @@ import os
 
 import torch
 
-from course_lib import CourseError, fit, load_backbone, load_task
+from course_lib import CourseError, fit, load_backbone, load_task, show, style
 from course_lib import strategies as S
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
-from course_lib.measure.figures import show, style
 from course_lib.see import picture_grid
 from course_lib.train.forgetting import (
     LwF,

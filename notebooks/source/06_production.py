@@ -32,16 +32,15 @@
 import numpy as np
 import torch
 
-from course_lib import CourseError, decisions, fit, load_backbone
+from course_lib import CourseError, decisions, fit, load_backbone, show, style
+from course_lib import predict as logits_of
 from course_lib import strategies as S
 from course_lib.exercises import check, hint
 from course_lib.experiments import run_claim
 from course_lib.experiments.production import case, x_rays
 from course_lib.experiments.study import stored_result
-from course_lib.measure.figures import show, style
 from course_lib.prediction import Bands
 from course_lib.see.saliency import cam_figure, grad_cam
-from course_lib.train.loop import predict as logits_of
 from course_lib.widgets.selfcheck import ask, judge, predict
 from course_lib.world import phantoms
 
@@ -504,7 +503,8 @@ show_stored("C28")
 import tempfile
 from pathlib import Path
 
-from course_lib.serving import drift, export_model, load_model, save_model
+from course_lib import load_model, save_model
+from course_lib.serving import drift, export_model
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "opacity.safetensors"
@@ -589,8 +589,7 @@ print(
 # p-value says "these are other pictures", not "the answers are wrong".
 
 # %%
-from course_lib import evaluate
-from course_lib.data.tasks import Split
+from course_lib import Split, evaluate
 
 for scanner in ("A", "B"):
     found = phantoms.radiographs(120, seed=91, scanner=scanner)

@@ -13,11 +13,11 @@ from torchvision.models import get_model
 
 from course_lib import CourseError, evaluate, fit, load_backbone
 from course_lib import strategies as S
+from course_lib.backbones.inference import predict
 from course_lib.backbones.preprocessing import describe, restore
-from course_lib.data.tasks import Split
+from course_lib.data.split import Split
 from course_lib.serving import load_model, save_model
 from course_lib.serving.saving import _digest
-from course_lib.train.loop import predict
 from tests.fakes import small_task
 
 

@@ -84,7 +84,7 @@ def c22_measure(trial: dict) -> dict:
     """Test accuracy, in all and by the brightness of the patch; no target label was used."""
     import time
 
-    from course_lib.train.loop import predict
+    from course_lib.backbones.inference import predict
 
     begin = time.process_time()
     method = method_of(trial["method"])
@@ -103,7 +103,7 @@ def c22_measure(trial: dict) -> dict:
 
 
 def _accuracy(model, split) -> float:
-    from course_lib.train.loop import evaluate
+    from course_lib.train.evaluation import evaluate
 
     return evaluate(model, split)
 
@@ -113,7 +113,7 @@ def patch_brightness(n: int):
     """(n,) mean brightness, 0 to 255, of the photo patch behind each test digit."""
     import torch
 
-    from course_lib.data.tasks import TEST_SEED
+    from course_lib.data.recipes import TEST_SEED
     from course_lib.world.patches import patches
 
     return patches(torch.arange(n), "test", TEST_SEED).float().mean((1, 2, 3))

@@ -56,7 +56,7 @@ def c23_measure(trial: dict) -> dict:
     """Accuracy on the night test pictures and on the day's validation pictures."""
     import time
 
-    from course_lib.train.loop import evaluate
+    from course_lib.train.evaluation import evaluate
 
     begin = time.process_time()
     source, target = _pair(trial)
@@ -239,7 +239,7 @@ def c25_measure(trial: dict) -> dict:
 
 
 def _tested(model, domains) -> float:
-    from course_lib.train.loop import evaluate
+    from course_lib.train.evaluation import evaluate
 
     return evaluate(model, domains.test)
 

@@ -71,7 +71,7 @@ def grey_model(model, way: str, seed: int = 0):
 @lru_cache(maxsize=8)
 def _task(name: str, train: int, seed: int, test: int):
     from course_lib import load_task
-    from course_lib.data.tasks import Split
+    from course_lib.data.split import Split
 
     task = load_task(name, train=train, seed=seed)
     return replace(task, test=Split(task.test.pictures[:test], task.test.labels[:test]))

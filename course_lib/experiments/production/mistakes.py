@@ -23,7 +23,7 @@ NONE = "none"
 def _task(name: str, train: int, seed: int, test: int):
     """A task with its first `test` test pictures; "lamp-or-sky" is made here."""
     from course_lib import load_task
-    from course_lib.data.tasks import Split
+    from course_lib.data.split import Split
 
     if name == LIGHT:
         return light(train, seed, test)
@@ -36,7 +36,9 @@ def light(train: int, seed: int, test: int):
     import torch
 
     from course_lib import world
-    from course_lib.data.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Split, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.split import Split
+    from course_lib.data.task import Task
 
     def split(n: int, seed: int):
         labels = torch.arange(n) % 2
@@ -172,8 +174,8 @@ def c27_trials(size: dict) -> list[dict]:
 
 def serve_wrongly(trial: dict) -> dict:
     """Accuracy of a model that meets its test pictures with a mistake in the preprocessing."""
+    from course_lib.backbones.inference import predict
     from course_lib.measure import metrics
-    from course_lib.train.loop import predict
 
     task = _task(trial["task"], trial["train"], trial["seed"], trial["test"])
     trained_with = trial["mistake"] if trial["when"] == BOTH else NONE
@@ -358,7 +360,7 @@ def _served(model, pictures, name: str):
     """Logits, in train mode and small batches where the mishap says so."""
     import torch
 
-    from course_lib.train.loop import predict
+    from course_lib.backbones.inference import predict
 
     if not name.startswith("train mode"):
         return predict(model, pictures)

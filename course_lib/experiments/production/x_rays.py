@@ -47,7 +47,8 @@ def clinic(
 ) -> Clinic:
     """A clinic's pictures. marker: how often the scanner's mark agrees with the label, 0.5: by
     chance; test_marker: the same for the test pictures (default: as in training)."""
-    from course_lib.data.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.task import Task
 
     fair = marker if test_marker is None else test_marker
     found = _radiographs(test, TEST_SEED, fair)
@@ -75,7 +76,7 @@ def _radiographs(n: int, seed: int, marker: float):
 def _split(found, rows=None):
     import torch
 
-    from course_lib.data.tasks import Split
+    from course_lib.data.split import Split
 
     rows = slice(None) if rows is None else torch.as_tensor(rows)
     return Split(found.pictures[rows], found.labels[rows])
@@ -109,8 +110,8 @@ def measure_case(task, trial: dict, patients=None) -> dict:
 
     trial: strategy (or a baseline), rates (multiples of the strategy's own), epochs, seed.
     """
+    from course_lib.backbones.inference import predict
     from course_lib.train.baselines import pixel_logistic_regression, random_frozen
-    from course_lib.train.loop import predict
     from course_lib.train.strategies import for_net
     from course_lib.train.tuning import tune
 
@@ -283,7 +284,7 @@ def c29b_trials(size: dict) -> list[dict]:
 def c29b_measure(trial: dict) -> dict:
     """Train on half of a pool; what the other half promises, and what new patients say."""
     from course_lib import evaluate, fit
-    from course_lib.data.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
 
     pool = _radiographs(trial["pool"], TRAIN_SEED + trial["seed"], 0.5)
     patients = pool.patient.numpy()
@@ -400,7 +401,7 @@ def marked_run(trial: dict):
 def c29c_measure(trial: dict) -> dict:
     """AUC at home and where the mark says nothing, and which places the net needs at home."""
     from course_lib import evaluate
-    from course_lib.data.tasks import TEST_SEED
+    from course_lib.data.recipes import TEST_SEED
     from course_lib.see.places import importance_of_places
 
     run, _ = marked_run(trial)
