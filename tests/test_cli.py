@@ -375,28 +375,6 @@ def test_numbers_stand_flush_right_and_words_flush_left():
     assert text == "name  size\na        5\nlong  1234"
 
 
-def test_a_report_replaces_the_old_one_whole(tmp_path):
-    path = tmp_path / "report.json"
-    path.write_text("old")
-    report.write_text(path, "new")
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_failed_write_keeps_the_old_report_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    path = tmp_path / "report.json"
-    path.write_text("old")
-
-    def full(source, target):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(report.os, "replace", full)
-    with pytest.raises(CourseError, match="No space left"):
-        report.write_text(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_tasks_are_listed_for_people_and_for_machines():
     people, machines = course("tasks"), course("tasks", "--json")
     tasks = json.loads(machines.stdout)

@@ -26,16 +26,17 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize(
     "error, told", [(OSError("disk full"), CourseError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, error, told):
-    def fsync(number):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, error, told, step):
+    def fails(*given):
         raise error
 
     path = tmp_path / "file"
     path.write_text("old")
-    monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(files.os, step, fails)
     with pytest.raises(told):
         files.write_atomically(path, b"new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
