@@ -38,10 +38,11 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.transforms.functional import to_pil_image
 
-from course_lib import evaluate, fit, load_backbone, load_task, tasks
+from course_lib import evaluate, fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.pretraining import write_atomically
-from course_lib.training import own_randomness
+from course_lib.data import recipes
+from course_lib.files import write_atomically
+from course_lib.train.stepping import own_randomness
 
 RESULTS = Path(__file__).parent / "results" / "cache_vs_loop.json"
 WAYS = ("loader loop", "in-memory loop", "fit, no cache", "cache")
@@ -193,7 +194,7 @@ def main() -> None:
     given = parser.parse_args()
     n, epochs, repeats = (36, 2, 1) if given.quick else (1_000, 25, given.repeats)
     if given.quick:
-        tasks.VALIDATION_SIZE = tasks.TEST_SIZE = n
+        recipes.VALIDATION_SIZE = recipes.TEST_SIZE = n
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(n, epochs, given.batch, repeats, given.workers, Path(folder))
     lines = summary(rows)
@@ -212,7 +213,7 @@ def main() -> None:
     stored = json.loads(given.out.read_text("utf-8"))["runs"] if given.out.exists() else []
     runs = [run for run in stored if run["batch"] != given.batch] + [record]
     text = json.dumps({"runs": runs}, indent=1) + "\n"
-    write_atomically(given.out, lambda part: part.write_text(text, "utf-8"))
+    write_atomically(given.out, text)
     print(f"\nRows are in {given.out}.")
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from course_lib.grading import build
-from course_lib.model_card import machine
+from course_lib.measure.hardware import machine
 from course_lib.questions.format import load_bank
 
 ROOT = Path(__file__).resolve().parents[1]

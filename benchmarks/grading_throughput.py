@@ -25,7 +25,7 @@ import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_lib.grading import build
-from course_lib.model_card import machine
+from course_lib.measure.hardware import machine
 from course_lib.questions.format import load_bank
 
 ROOT = Path(__file__).resolve().parents[1]

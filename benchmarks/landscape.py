@@ -12,8 +12,8 @@ import json
 import time
 
 from course_lib.experiments.forgetting import LANDSCAPE, surface
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
 from course_lib.see.landscape import describe
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         stored = {"made_with": machine(), "seconds": seconds, "landscape": view.to_json()}
         text = json.dumps(stored) + "\n"
         LANDSCAPE.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(LANDSCAPE, lambda part: part.write_text(text))
+        write_atomically(LANDSCAPE, text)
 
 
 if __name__ == "__main__":

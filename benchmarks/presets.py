@@ -21,9 +21,9 @@ import torch
 
 from course_lib import Task, fit, load_backbone, load_task
 from course_lib import strategies as S
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, stratified
+from course_lib.data.split import Split, stratified
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
 
 OUT = Path(__file__).parent / "results" / "presets.json"
 TRAIN, TEST, EPOCHS, BATCH = 100, 300, 10, 16
@@ -137,7 +137,7 @@ def main() -> None:
         row = {"trial": trial, "test": run.test, "used": used, "seconds": round(run.seconds, 1)}
         study["rows"].append(row)
         text = json.dumps(study, indent=1) + "\n"
-        write_atomically(arguments.out, lambda part, text=text: part.write_text(text))
+        write_atomically(arguments.out, text)
         print(trial, f"{run.test:.3f}", f"{run.seconds:.0f} s", flush=True)
     report(study["rows"])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.model_card import machine
+from course_lib.measure.hardware import machine
 from course_lib.widgets.race import Race
 
 RESULT = Path(__file__).parent / "results" / "race.json"

@@ -18,9 +18,12 @@ import torch
 from transfer import targets
 
 from course_lib.backbones import load_backbone
-from course_lib.baselines import linear_probe
-from course_lib.model_card import export, machine
-from course_lib.pretraining import Recipe, pretrain, write_atomically
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
+from course_lib.train.baselines import linear_probe
+from course_lib.worldnet.card import export
+from course_lib.worldnet.pretraining import pretrain
+from course_lib.worldnet.recipe import Recipe
 
 OUT = Path(__file__).parent / "results" / "recipes.json"
 DRAWS = 5
@@ -76,7 +79,7 @@ def main() -> None:
                 row["probe"][f"{what['target']}, {what['labels']}"] = scores
             study["rows"].append(row)
             text = json.dumps(study, indent=1) + "\n"
-            write_atomically(OUT, lambda part, text=text: part.write_text(text))
+            write_atomically(OUT, text)
             means = {k: round(torch.tensor(v).mean().item(), 3) for k, v in row["probe"].items()}
             print(name, round(row["source"], 3), means, flush=True)
 

@@ -21,10 +21,12 @@ import torch.nn.functional as F
 from course_lib import load_backbone, load_task, tune
 from course_lib import strategies as S
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
-from course_lib.baselines import linear_probe, pixel_logistic_regression, random_frozen
-from course_lib.model_card import machine, transfer_table, write_card
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, Task, stratified
+from course_lib.data.split import Split, stratified
+from course_lib.data.task import Task
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
+from course_lib.train.baselines import linear_probe, pixel_logistic_regression, random_frozen
+from course_lib.worldnet.card import transfer_table, write_card
 
 OUT = Path(__file__).parent / "results" / "transfer.json"
 RATES = (0.3, 1.0, 3.0)  # multiples of each strategy's own rate
@@ -174,7 +176,7 @@ def main() -> None:
                 row |= measure(backbone, task, name, what["epochs"], what.get("views", 0), seed)
                 study["rows"].append(row)
                 text = json.dumps(study, indent=1) + "\n"
-                write_atomically(OUT, lambda part, text=text: part.write_text(text))
+                write_atomically(OUT, text)
                 print(*key, f"{row['test']:.3f}", flush=True)
     card["transfer"] = summary(study["rows"])
     print(transfer_table(card))

@@ -17,12 +17,13 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
+from course_lib.data.split import Split, stratified
+from course_lib.data.task import Task
 from course_lib.experiments.production import x_rays
 from course_lib.experiments.registry import claim
 from course_lib.experiments.study import select
-from course_lib.model_card import machine
-from course_lib.pretraining import write_atomically
-from course_lib.tasks import Split, Task, stratified
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
 
 SIZES = (100, 500)
 
@@ -72,7 +73,7 @@ def main() -> None:
         task = draw(parts, trial["train"], trial["seed"])
         study["rows"].append({"trial": trial, "measured": x_rays.measure_case(task, trial)})
         text = json.dumps(study, indent=1) + "\n"
-        write_atomically(arguments.out, lambda part, text=text: part.write_text(text))
+        write_atomically(arguments.out, text)
         row = study["rows"][-1]["measured"]
         print(f"{number}/{len(trials)}", trial["train"], trial["strategy"], trial["seed"],
               f"{row['auc']:.3f}", flush=True)  # fmt: skip

@@ -23,7 +23,7 @@ COMMANDS = (
     ("claims", "course_lib.commands.claims", "list the claims, measure some at full size"),
     ("predict", "course_lib.commands.predict", "answers of a saved model for a folder, as CSV"),
     ("quiz", "course_lib.grading.cli", "build, grade and report the graded quizzes"),
-    ("pretrain", "course_lib.pretraining", "pretrain WorldNet on the image world"),
+    ("pretrain", "course_lib.commands.pretrain", "pretrain WorldNet on the image world"),
 )
 
 

@@ -66,7 +66,7 @@ def self_test() -> str:
     import torch
 
     from course_lib import load_backbone, load_task
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
 
     net, task = load_backbone(), load_task("digits", train=10)
     logits = predict(net, task.train.pictures)

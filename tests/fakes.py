@@ -8,7 +8,8 @@ from course_lib.backbones.architectures import ARCHITECTURES
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.preprocessing import Normalise
 from course_lib.backbones.worldnet import WorldNet
-from course_lib.tasks import Split, Task
+from course_lib.data.split import Split
+from course_lib.data.task import Task
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 

@@ -1,7 +1,7 @@
 """Small files in the real formats of the public sets, and how the course is pointed at them.
 
-`put(url, facts)` makes the sets of `course_lib.photos` fetch from a host of the tests, in a test or
-in the kernel of a notebook.
+`put(url, facts)` makes the sets of `course_lib.data.photos` fetch from a host of the tests, in a
+test or in the kernel of a notebook.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from course_lib import photos, tasks
+from course_lib.data import photos, recipes, tasks
 
 
 def jpeg(seed: int, size=(40, 30)) -> bytes:
@@ -143,8 +143,8 @@ def put(url: str, known: dict[str, tuple[int, str]], setattr=setattr) -> None:
         for name, one in photos.SETS.items()
     }
     setattr(photos, "SETS", small)
-    fresh = {name: tasks._photo_task(name) for name in small}
-    setattr(tasks, "_TASKS", {**tasks._TASKS, **fresh})
+    fresh = {name: recipes.photo_task(name) for name in small}
+    setattr(tasks, "RECIPES", {**tasks.RECIPES, **fresh})
     forget()
 
 

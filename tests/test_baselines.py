@@ -1,7 +1,7 @@
 import torch
 
-from course_lib import baselines
-from course_lib.augmentation import augmented
+from course_lib.data.augmentation import augmented
+from course_lib.train import baselines
 from tests.fakes import small_backbone, small_task
 
 

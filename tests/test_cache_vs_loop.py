@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib import load_backbone
-from course_lib.tasks import Split
+from course_lib.data.split import Split
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "cache_vs_loop.py"
 

@@ -1,7 +1,7 @@
 """The machine check of lesson 00, on the kernel's side."""
 
-from course_lib.commands import doctor
-from course_lib.commands.doctor import Check
+from course_lib import doctor
+from course_lib.doctor import Check
 from course_lib.widgets.checkup import Checkup
 
 CHECKS = (

@@ -12,10 +12,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_lib import cli, notebooks
-from course_lib.commands import UsageError, doctor, lab, machine, report
+from course_lib import cli, doctor, notebooks
+from course_lib.commands import UsageError, lab, report
 from course_lib.commands import run as run_command
 from course_lib.errors import CourseError
+from course_lib.measure import hardware
 
 
 def course(*words, cwd=None, **options):
@@ -338,7 +339,7 @@ def test_doctor_sees_a_kernel_of_another_python(monkeypatch):
 
 
 def test_doctor_warns_when_memory_is_short(monkeypatch):
-    monkeypatch.setattr(doctor.machine, "memory", lambda: (8_000_000_000, 500_000_000))
+    monkeypatch.setattr(doctor.hardware, "memory", lambda: (8_000_000_000, 500_000_000))
     status, found, _ = doctor.check_memory()
     assert status == doctor.WARNING
     assert found == "0.5 GB free of 8.0"
@@ -349,21 +350,21 @@ def test_doctor_warns_when_memory_is_short(monkeypatch):
 
 def test_a_containers_cpu_quota_limits_the_cores(tmp_path):
     (tmp_path / "cpu.max").write_text("100000 100000\n")
-    assert machine.usable_cores(tmp_path) == 1
+    assert hardware.usable_cores(tmp_path) == 1
     (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert machine.usable_cores(tmp_path) == 1
+    assert hardware.usable_cores(tmp_path) == 1
 
 
 def test_without_a_quota_all_cores_of_the_affinity_count(tmp_path):
-    cores = machine.usable_cores(tmp_path)
+    cores = hardware.usable_cores(tmp_path)
     (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert machine.usable_cores(tmp_path) == cores >= 1
+    assert hardware.usable_cores(tmp_path) == cores >= 1
 
 
 def test_a_containers_memory_limit_counts(tmp_path):
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("400000\n")
-    assert machine.memory(tmp_path) == (1_000_000, 600_000)
+    assert hardware.memory(tmp_path) == (1_000_000, 600_000)
 
 
 # --- reports -------------------------------------------------------------------------------------
@@ -372,28 +373,6 @@ def test_a_containers_memory_limit_counts(tmp_path):
 def test_numbers_stand_flush_right_and_words_flush_left():
     text = report.table(("name", "size"), [("a", 5), ("long", 1234)])
     assert text == "name  size\na        5\nlong  1234"
-
-
-def test_a_report_replaces_the_old_one_whole(tmp_path):
-    path = tmp_path / "report.json"
-    path.write_text("old")
-    report.write_text(path, "new")
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_failed_write_keeps_the_old_report_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    path = tmp_path / "report.json"
-    path.write_text("old")
-
-    def full(source, target):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(report.os, "replace", full)
-    with pytest.raises(CourseError, match="No space left"):
-        report.write_text(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_tasks_are_listed_for_people_and_for_machines():

@@ -154,7 +154,7 @@ def test_too_few_pictures_to_hold_some_out_are_named():
 
 
 def test_more_than_memory_should_hold_is_refused_at_the_first_picture(monkeypatch):
-    monkeypatch.setattr("course_lib.datasets.LARGEST", 1000)
+    monkeypatch.setattr("course_lib.data.datasets.LARGEST", 1000)
     with pytest.raises(CourseError, match="Subset"):
         Task.from_datasets(tensors(6))
 

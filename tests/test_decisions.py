@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from course_lib import CourseError, decisions
-from course_lib.decisions import Rates
+from course_lib.measure.decisions import Rates
 
 
 def test_auc_counts_pairs_by_hand():

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import CourseError, downloads
-from course_lib.downloads import File, data_folder, describe, fetch, unpack
+from course_lib import CourseError
+from course_lib.data import downloads
+from course_lib.data.downloads import File, data_folder, describe, fetch, unpack
 from tests.fileserver import serving
 
 CONTENT = bytes(range(256)) * 40
@@ -168,7 +169,7 @@ def test_a_damaged_file_on_disk_is_named_and_kept(host, data):
 @pytest.mark.workers
 def test_processes_that_want_the_same_file_download_it_once(host, data):
     file = a_file(host)
-    code = f"from course_lib.downloads import File, fetch; fetch({file!r})"
+    code = f"from course_lib.data.downloads import File, fetch; fetch({file!r})"
     crowd = [subprocess.Popen([sys.executable, "-c", code], cwd=os.getcwd()) for _ in range(3)]
     assert [process.wait(60) for process in crowd] == [0, 0, 0]
     assert len(host.requests) == 1

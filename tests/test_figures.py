@@ -9,8 +9,8 @@ matplotlib.use("agg")
 import pytest  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 
-from course_lib import figures  # noqa: E402
 from course_lib.errors import CourseError  # noqa: E402
+from course_lib.measure import figures  # noqa: E402
 
 
 @pytest.fixture

@@ -1,14 +1,47 @@
-"""Files that are whole at every moment."""
+"""Writing a file: the old content or the new one, never half."""
 
-from course_lib import files
+import pytest
+
+from course_lib import CourseError, files
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("content", ["new", b"new", lambda part: part.write_text("new")])
+def test_text_bytes_and_what_a_function_writes_replace_a_file(tmp_path, content):
     path = tmp_path / "file"
-    files.write_atomically(path, b"old")
-    monkeypatch.setattr(files.os, "fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
-    try:
+    path.write_text("old and longer")
+    files.write_atomically(path, content)
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_what_was_there_and_says_so(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_text("old")
+
+    def full(part):
+        part.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CourseError, match="checkpoint.pt: No space left .* is unchanged"):
+        files.write_atomically(path, full)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    "error, told", [(OSError("disk full"), CourseError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, error, told, step):
+    def fails(*given):
+        raise error
+
+    path = tmp_path / "file"
+    path.write_text("old")
+    monkeypatch.setattr(files.os, step, fails)
+    with pytest.raises(told):
         files.write_atomically(path, b"new")
-    except OSError:
-        pass
-    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CourseError, match="nowhere/file: No such file"):
+        files.write_atomically(tmp_path / "nowhere" / "file", "text")

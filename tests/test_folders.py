@@ -107,9 +107,9 @@ def test_unusable_files_are_named_and_the_good_ones_still_used(folder):
 
 
 def test_a_huge_picture_is_left_out_without_reading_it(folder, monkeypatch):
-    from course_lib import folders
+    from course_lib.data import reading
 
-    monkeypatch.setattr(folders, "LARGEST", 1300)
+    monkeypatch.setattr(reading, "LARGEST", 1300)
     picture(7, (50, 40)).save(folder / "ants" / "huge.png")
     with pytest.warns(UserWarning, match="huge.png: too large, 50 x 40 pixels"):
         load_task(f"folder:{folder}")

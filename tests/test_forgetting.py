@@ -12,7 +12,8 @@ from course_lib import CourseError, fit, load_backbone, predict, prepare_run
 from course_lib import strategies as S
 from course_lib.backbones.architectures import Architecture
 from course_lib.backbones.backbone import Backbone
-from course_lib.forgetting import (
+from course_lib.data.split import Split
+from course_lib.train.forgetting import (
     EWC,
     L2SP,
     LwF,
@@ -28,7 +29,6 @@ from course_lib.forgetting import (
     source_accuracy,
     source_pictures,
 )
-from course_lib.tasks import Split
 from tests.fakes import STAGES, pictures, small_backbone, small_task
 
 FULL = replace(S.FULL_FINE_TUNING, lr=1e-2)

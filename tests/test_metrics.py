@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from course_lib import CourseError, metrics
+from course_lib import CourseError
+from course_lib.measure import metrics
 
 
 def test_accuracy_is_the_share_of_right_classes():

@@ -3,7 +3,8 @@
 import hashlib
 
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
-from course_lib.model_card import machine, transfer_table
+from course_lib.measure.hardware import machine
+from course_lib.worldnet.card import transfer_table
 
 
 def test_the_shipped_weights_are_small_half_precision_and_match_their_card():
@@ -28,7 +29,7 @@ def test_the_card_says_how_the_weights_were_made():
 def test_the_card_claims_no_more_than_a_fresh_sample_confirms():
     """400 fresh pictures of another seed; five standard errors of slack."""
     from course_lib import load_backbone
-    from course_lib.pretraining import source_accuracy
+    from course_lib.worldnet.recipe import source_accuracy
 
     model = load_backbone()
     claimed = model.card["source_accuracy"]["class"]

@@ -13,7 +13,7 @@ import pytest
 
 from course_lib import cli
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
-from course_lib.model_card import transfer_table
+from course_lib.worldnet.card import transfer_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import CourseError, load_task, photos, tasks
+from course_lib import CourseError, load_task
+from course_lib.data import photos, tasks
 from tests import planted
 from tests.fileserver import serving
 
@@ -74,7 +75,7 @@ def pictures_by_class(task) -> dict[str, set[bytes]]:
 
 
 def test_labels_of_image_files_are_those_of_their_folders_and_names(host, tmp_path):
-    from course_lib.folders import read_picture
+    from course_lib.data.reading import read_picture
 
     by_class = pictures_by_class(load_task("pets", train=24))
     folder = tmp_path / "data" / "oxford-iiit-pet" / "course"

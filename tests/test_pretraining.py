@@ -8,12 +8,14 @@ import sys
 import pytest
 import torch
 
-from course_lib import pretraining, world
+from course_lib import world
 from course_lib.backbones import load_backbone
 from course_lib.errors import CourseError
-from course_lib.model_card import export
+from course_lib.worldnet import pretraining
+from course_lib.worldnet import recipe as recipes
+from course_lib.worldnet.card import export
 
-TINY = pretraining.Recipe(pictures=48, fractals=16, epochs=2, batch=16, rate=0.05)
+TINY = recipes.Recipe(pictures=48, fractals=16, epochs=2, batch=16, rate=0.05)
 
 
 def quiet(*_):
@@ -44,21 +46,8 @@ def test_a_folder_with_another_recipe_is_refused_and_kept(tmp_path):
     train(TINY, tmp_path, stop_after=1)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     with pytest.raises(CourseError, match="another recipe"):
-        train(pretraining.Recipe(**{**vars(TINY), "rate": 0.1}), tmp_path)
+        train(recipes.Recipe(**{**vars(TINY), "rate": 0.1}), tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
-
-
-def test_a_full_disk_keeps_the_last_checkpoint_and_says_so(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    path.write_text("old")
-
-    def full(part):
-        part.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(CourseError, match="No space left"):
-        pretraining.write_atomically(path, full)
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_two_processes_under_torchrun_give_the_weights_of_their_shared_batch(tmp_path):
@@ -66,8 +55,8 @@ def test_two_processes_under_torchrun_give_the_weights_of_their_shared_batch(tmp
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from course_lib import pretraining\n"
-        "recipe = pretraining.Recipe(pictures=32, fractals=0, epochs=1, batch=16, rate=0.05)\n"
+        "from course_lib.worldnet import pretraining, recipe as recipes\n"
+        "recipe = recipes.Recipe(pictures=32, fractals=0, epochs=1, batch=16, rate=0.05)\n"
         "pretraining.pretrain(recipe, Path(sys.argv[1]), device='cpu')\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
@@ -87,7 +76,7 @@ def test_two_processes_under_torchrun_give_the_weights_of_their_shared_batch(tmp
 
 
 def test_the_rate_rises_for_a_fifth_of_the_run_and_then_falls_to_zero():
-    rates = [pretraining.rate_at(s, 100, TINY) for s in range(100)]
+    rates = [recipes.rate_at(s, 100, TINY) for s in range(100)]
     assert rates[0] == pytest.approx(TINY.rate / 20) and max(rates) == pytest.approx(TINY.rate)
     assert rates.index(max(rates)) in (19, 20) and rates[-1] < 0.001 * TINY.rate
     assert rates[60] == pytest.approx(TINY.rate / 2)
@@ -95,24 +84,24 @@ def test_the_rate_rises_for_a_fifth_of_the_run_and_then_falls_to_zero():
 
 def test_labels_follow_the_names_of_the_classes():
     scenes = world.sample(50, seed=1)
-    names = pretraining.class_names(TINY)
+    names = recipes.class_names(TINY)
     for label, shape, texture in zip(
-        pretraining.source_labels(scenes), scenes.shape, scenes.texture, strict=True
+        recipes.source_labels(scenes), scenes.shape, scenes.texture, strict=True
     ):
         assert names[label] == f"{world.TEXTURES[texture]} {world.SHAPES[shape]}"
     assert len(names) == 18 * 12 + 40
 
 
 def test_two_processes_share_the_pictures_without_overlap():
-    first, second = (pretraining.make_pool(TINY, rank, 2).pictures for rank in (0, 1))
-    whole = pretraining.make_pool(TINY).pictures
+    first, second = (recipes.make_pool(TINY, rank, 2).pictures for rank in (0, 1))
+    whole = recipes.make_pool(TINY).pictures
     assert torch.equal(torch.cat([first[:24], second[:24]]), whole[:48])
 
 
 def test_augmentation_repeats_with_its_generator_and_keeps_the_shape():
-    x = pretraining.normalise(world.render(world.sample(16, seed=1)))
-    one, two = (pretraining.augment(x, torch.Generator().manual_seed(4)) for _ in range(2))
-    other = pretraining.augment(x, torch.Generator().manual_seed(5))
+    x = recipes.normalise(world.render(world.sample(16, seed=1)))
+    one, two = (recipes.augment(x, torch.Generator().manual_seed(4)) for _ in range(2))
+    other = recipes.augment(x, torch.Generator().manual_seed(5))
     assert torch.equal(one, two) and one.shape == x.shape and not torch.equal(one, other)
     assert torch.isfinite(one).all()
 
@@ -133,13 +122,13 @@ def test_the_exported_file_loads_and_its_card_says_how_it_was_made(tmp_path):
 
 
 def test_fractals_and_missing_factors_do_not_enter_the_extra_losses():
-    recipe = pretraining.Recipe(pictures=8, fractals=8, batch=8, factors_weight=1.0)
-    pool = pretraining.make_pool(recipe)
-    pupil = pretraining.Pupil(recipe)
+    recipe = recipes.Recipe(pictures=8, fractals=8, batch=8, factors_weight=1.0)
+    pool = recipes.make_pool(recipe)
+    pupil = recipes.Pupil(recipe)
     rows = torch.arange(8, 16)  # fractals only
-    outputs = pupil(pretraining.normalise(pool.pictures[rows]))
+    outputs = pupil(recipes.normalise(pool.pictures[rows]))
     only_classes = torch.nn.functional.cross_entropy(outputs["label"], pool.label[rows])
-    assert torch.allclose(pretraining.loss_of(outputs, pool, rows, recipe), only_classes)
+    assert torch.allclose(recipes.loss_of(outputs, pool, rows, recipe), only_classes)
 
 
 def test_exporting_without_a_checkpoint_says_how_to_get_one(tmp_path):

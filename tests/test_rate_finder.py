@@ -5,7 +5,7 @@ import torch
 
 from course_lib import CourseError, prepare_run
 from course_lib import strategies as S
-from course_lib.rate_finder import find_rate
+from course_lib.train.rate_finder import find_rate
 from tests.fakes import DroppingNet, small_backbone, small_task
 
 

@@ -99,10 +99,15 @@ def test_importing_the_course_loads_neither_torch_nor_jupyter():
     assert found.stdout.strip() == "[]"
 
 
-def test_the_code_follows_the_style():
-    ruff = Path(sys.executable).with_name("ruff")
-    found = subprocess.run([ruff, "check", "--quiet", ROOT], capture_output=True, text=True)
-    assert found.returncode == 0, found.stdout
+@pytest.mark.parametrize(
+    "words",
+    [("ruff", "check", "--quiet"), ("ruff", "format", "--check"), ("lint-imports", "--no-cache")],
+    ids=" ".join,
+)
+def test_the_code_follows_the_style_and_imports_point_one_way(words):
+    program = Path(sys.executable).with_name(words[0])
+    found = subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 @pytest.mark.parametrize("script", [".ci/run", "binder/postBuild", "binder/start"])

@@ -5,16 +5,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib import CourseError, available_tasks, load_task, tasks, world
-from course_lib.tasks import Split, stratified
+from course_lib import CourseError, available_tasks, load_task, world
+from course_lib.data import recipes, tasks
+from course_lib.data.split import Split, stratified
+from course_lib.data.task import quickly_validated
 from tests.fakes import small_task
 
 
 @pytest.fixture(autouse=True)
 def small_fixed_splits(monkeypatch):
     """Rendering is tested elsewhere; a few pictures show what a task does with them."""
-    monkeypatch.setattr(tasks, "VALIDATION_SIZE", 12)
-    monkeypatch.setattr(tasks, "TEST_SIZE", 14)
+    monkeypatch.setattr(recipes, "VALIDATION_SIZE", 12)
+    monkeypatch.setattr(recipes, "TEST_SIZE", 14)
     tasks._built_in.cache_clear()
     yield
     tasks._built_in.cache_clear()
@@ -60,7 +62,7 @@ def test_validation_and_test_are_fixed_and_never_trained_on(name):
 
 def test_labels_of_the_world_tasks_are_the_factors_of_the_scene():
     scenes = world.sample(
-        500, tasks.TRAIN_SEED + 5, shapes=world.HELD_OUT_SHAPES, textures=world.SOURCE_TEXTURES
+        500, recipes.TRAIN_SEED + 5, shapes=world.HELD_OUT_SHAPES, textures=world.SOURCE_TEXTURES
     )
     task = load_task("new-shapes", train=12, seed=5)
     assert task.classes == world.HELD_OUT_SHAPES
@@ -80,7 +82,7 @@ def test_the_source_task_names_its_classes_as_the_weights_do():
     infos = {info.name: info for info in available_tasks()}
     count = len(world.SOURCE_SHAPES) * len(world.SOURCE_TEXTURES)
     assert infos["source"].classes == count
-    names = tasks._TASKS["source"].classes()
+    names = recipes.RECIPES["source"].classes()
     assert names[1] == f"{world.SOURCE_TEXTURES[1]} {world.SOURCE_SHAPES[0]}"
 
 
@@ -181,8 +183,8 @@ def test_pieces_refuse_what_load_task_refuses():
 
 def test_a_quickly_validated_task_differs_in_its_validation_pictures_alone():
     task = small_task()
-    few = tasks.quickly_validated(task, 5)
+    few = quickly_validated(task, 5)
     assert torch.equal(few.validation.pictures, task.validation.pictures[:5])
     assert torch.equal(few.validation.labels, task.validation.labels[:5])
     assert few.train is task.train and few.test is task.test and len(task.validation.labels) == 12
-    assert len(tasks.quickly_validated(task, 500).validation.labels) == 12
+    assert len(quickly_validated(task, 500).validation.labels) == 12

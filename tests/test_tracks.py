@@ -5,7 +5,7 @@ import pytest
 from course_lib import CourseError, available_backbones, available_tasks, tracks
 from course_lib.adaptation import available_domains
 from course_lib.experiments import claim, claims, run_claim, trials
-from course_lib.tracks import TRACKS
+from course_lib.experiments.tracks import TRACKS
 from tests.fakes import small_backbone, small_task
 
 

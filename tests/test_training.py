@@ -5,19 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib import (
-    Backbone,
-    CourseError,
-    augmentation,
-    evaluate,
-    fit,
-    load_backbone,
-    predict,
-    prepare_run,
-    training,
-)
+from course_lib import Backbone, CourseError, evaluate, fit, load_backbone, predict, prepare_run
 from course_lib import strategies as S
-from course_lib.tasks import Split
+from course_lib.data import augmentation
+from course_lib.data.split import Split
+from course_lib.train import loop as training
 from tests.fakes import STAGES, DroppingNet, pictures, small_backbone, small_task
 
 TRANSFER = [s for s in S.ALL if not s.from_scratch]

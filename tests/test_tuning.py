@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_lib import CourseError, tune, tuning
+from course_lib import CourseError, tune
 from course_lib import strategies as S
-from course_lib.forgetting import L2SP
-from course_lib.stepping import Diverged
+from course_lib.train import tuning
+from course_lib.train.forgetting import L2SP
+from course_lib.train.stepping import Diverged
 from tests.fakes import small_backbone, small_task
 
 
@@ -139,7 +140,7 @@ def test_what_was_spent_is_told(scored):
 
 
 def test_a_real_search_looks_at_no_test_picture(monkeypatch):
-    from course_lib import training
+    from course_lib.train import loop as training
 
     looked, original = [], training.evaluate
 

@@ -22,8 +22,9 @@ import nbformat
 from PIL import Image, ImageChops, ImageStat
 
 from course_lib import notebooks
-from course_lib.commands.report import note, write_text
+from course_lib.commands.report import note
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -81,7 +82,7 @@ def build(source: Path, target: Path, *, timeout: float = 600) -> notebooks.Exec
     found = problems(notebook)
     if found:
         raise CourseError(f"{source.name}: {'; '.join(found)}. {target.name} was not changed.")
-    write_text(target, nbformat.writes(notebook) + "\n")
+    write_atomically(target, nbformat.writes(notebook) + "\n")
     return run
 
 
@@ -115,7 +116,7 @@ def _clean_bundle(data, metadata) -> None:
             data["image/png"], metadata["image/png"] = shown["still"], {"alt": shown["alt"]}
     if "image/png" in data:
         if data.get("text/html", "").startswith("<img "):
-            del data["text/html"]  # the same picture once more, see course_lib.figures.show
+            del data["text/html"]  # the same picture once more, see course_lib.measure.figures.show
         data["image/png"] = smaller_png(data["image/png"])
 
 

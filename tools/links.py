@@ -17,8 +17,9 @@ from pathlib import Path
 from nbformat import from_dict
 
 from course_lib import notebooks
-from course_lib.commands.report import note, write_text
+from course_lib.commands.report import note
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "opening"  # of the cells that are added to each lesson
@@ -95,7 +96,7 @@ def restamp(path: Path, repo: str) -> None:
     _count(notebook)
     after = nbformat.writes(notebook)
     if after != before:
-        write_text(path, after + "\n")
+        write_atomically(path, after + "\n")
         note(f"{path.name}: opening cells for {repo}")
 
 
@@ -120,14 +121,14 @@ def rename(root: Path, repo: str) -> None:
     text = path.read_text(encoding="utf-8")
     if old is None or not ADDRESS.search(text):
         raise CourseError(f'{path} has no line Repository = "https://github.com/owner/name".')
-    write_text(path, text.replace(f"https://github.com/{old}", f"https://github.com/{repo}"))
+    write_atomically(path, text.replace(f"https://github.com/{old}", f"https://github.com/{repo}"))
     for page in PAGES:
         path = root / page
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             new = re.sub(rf"(github\.com/|/github/|/gh/){re.escape(old)}\b", rf"\g<1>{repo}", text)
             if new != text:
-                write_text(path, new)
+                write_atomically(path, new)
                 note(f"{page}: {repo}")
 
 

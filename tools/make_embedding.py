@@ -9,7 +9,7 @@ import sys
 import torch
 
 from course_lib.adaptation import lenet, load_domains, methods, prepare_adaptation
-from course_lib.model_card import machine
+from course_lib.measure.hardware import machine
 from course_lib.widgets.embedding import STORED, Path3D
 
 LOOKS, PICTURES, LR = 12, 5_000, 4e-3

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from course_lib import load_backbone, world
-from course_lib.figures import style
+from course_lib.measure.figures import style
 from course_lib.see import filter_figure, picture_grid, visualise
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "pictures"

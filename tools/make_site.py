@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from course_lib import notebooks
-from course_lib.commands.report import note, write_text
+from course_lib.commands.report import note
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -59,14 +60,14 @@ def make(root: Path, folder: Path) -> list[Path]:
     pages = []
     for path in lessons.values():
         target = folder / f"{path.stem}.html"
-        write_text(target, page(path))
+        write_atomically(target, page(path))
         pages.append(target)
         note(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB")
     items = [
         f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>'
         for path in lessons.values()
     ]
-    write_text(folder / "index.html", INDEX.format(items="\n".join(items)))
+    write_atomically(folder / "index.html", INDEX.format(items="\n".join(items)))
     if any("plotly.min.js" in page.read_text(encoding="utf-8") for page in pages):
         import plotly
 

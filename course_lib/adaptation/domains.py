@@ -14,9 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+from course_lib.data.split import Split, check_split
+from course_lib.data.tasks import load_task
 from course_lib.errors import CourseError
-from course_lib.metrics import METRICS
-from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Split, check_split, load_task
+from course_lib.measure.metrics import METRICS
+from course_lib.world import digits, phantoms
 
 DIGITS_SIZE = 24  # pixels: three for each of the 8 that the digits were scanned with
 _CHUNK = 500
@@ -60,7 +63,7 @@ def load_domains(name: str, train: int | None = None, seed: int = 0) -> Domains:
         moved, bent); writers and photo regions of training, validation and test differ.
     night: held-out shapes of the image world by day -> at night.
     scanners: phantom radiographs of scanner A -> scanner B; other patients in every part.
-    mnist to mnist-blended, mnist to svhn: downloaded sets of digits, see course_lib.photos.
+    mnist to mnist-blended, mnist to svhn: downloaded sets of digits, see course_lib.data.photos.
 
     name: one of `available_domains()`. train: pictures of each domain; default: the pair's usual
     number. seed: which training pictures; source validation and test do not depend on it.
@@ -86,8 +89,6 @@ def available_domains() -> tuple[str, ...]:
 
 @lru_cache(maxsize=2)
 def _digits(train: int, seed: int) -> Domains:
-    from course_lib.world.digits import CLASSES
-
     # Two seeds: the same digit is bent in another way in each domain, so that nothing is paired.
     source = _written("plain", "train", train, 2 * seed, vary=True)
     target = _written("blended", "train", train, 2 * seed + 1, vary=True)
@@ -99,7 +100,7 @@ def _digits(train: int, seed: int) -> Domains:
         target.pictures,
         _digits_fixed("blended", "test", 3 * 497),
         target.labels,
-        CLASSES,
+        digits.CLASSES,
     )
 
 
@@ -111,8 +112,6 @@ def _digits_fixed(variant: str, split: str, n: int | None) -> Split:
 
 def _written(variant: str, split: str, n: int | None, seed: int, vary: bool = False) -> Split:
     """Digits of 24 pixels, drawn at 64 and shrunk, piece by piece so that little memory is held."""
-    from course_lib.world import digits
-
     if n is None:
         pictures, labels = digits.pictures(variant, split, seed=seed, vary=vary)
         return Split(shrink(pictures, DIGITS_SIZE), labels)
@@ -157,8 +156,6 @@ def _night(train: int, seed: int) -> Domains:
 
 @lru_cache(maxsize=4)
 def _scanners(train: int, seed: int) -> Domains:
-    from course_lib.world.phantoms import CLASSES
-
     source = _radiographs(train, 2 * (TRAIN_SEED + seed), "A")
     target = _radiographs(train, 2 * (TRAIN_SEED + seed) + 1, "B")
     return Domains(
@@ -169,15 +166,13 @@ def _scanners(train: int, seed: int) -> Domains:
         target.pictures,
         _radiographs(800, TEST_SEED, "B"),
         target.labels,
-        CLASSES,
+        phantoms.CLASSES,
         "auc",
     )
 
 
 def _radiographs(n: int, seed: int, scanner: str) -> Split:
-    from course_lib.world.phantoms import radiographs
-
-    drawn = radiographs(n, seed=seed, scanner=scanner)
+    drawn = phantoms.radiographs(n, seed=seed, scanner=scanner)
     return Split(drawn.pictures, drawn.labels)
 
 

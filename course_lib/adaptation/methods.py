@@ -21,8 +21,8 @@ from course_lib.adaptation.alignment import (
     reverse_gradient,
 )
 from course_lib.adaptation.statistics import adabn, tent
-from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone
+from course_lib.data.augmentation import augmented
 from course_lib.errors import CourseError
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib import strategies
 from course_lib.backbones.backbone import Backbone
-from course_lib.stepping import forward_pass, update
-from course_lib.training import default_device
+from course_lib.backbones.inference import default_device
+from course_lib.train import strategies
+from course_lib.train.stepping import forward_pass, update
 
 
 def quarter_turns(pictures: Tensor, turns: Tensor) -> Tensor:

@@ -13,15 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import metrics, strategies
 from course_lib.adaptation.alignment import ramp
 from course_lib.adaptation.domains import Domains
 from course_lib.adaptation.methods import TERMS, Method, Seen
 from course_lib.adaptation.statistics import adabn
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import default_device, predict
 from course_lib.errors import CourseError
-from course_lib.stepping import forward_pass, update
-from course_lib.training import default_device, predict
+from course_lib.measure import metrics
+from course_lib.train import strategies
+from course_lib.train.stepping import forward_pass, update
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib import metrics
 from course_lib.adaptation.alignment import entropy
 from course_lib.adaptation.running import Adaptation
-from course_lib.training import predict
+from course_lib.backbones.inference import chunk_size, evaluating, predict
+from course_lib.measure import metrics
 
 PICTURES = 1_000  # unlabelled target pictures that the rules look at
 
@@ -89,8 +89,6 @@ def domain_accuracy(source: Tensor, target: Tensor, seed: int = 0) -> float:
 
 def features(model, pictures: Tensor, at: str = "") -> Tensor:
     """float (n, d) on the CPU: what the net makes of pictures, at a stage or before the head."""
-    from course_lib.training import chunk_size, evaluating
-
     stop = model.stage_names.index(at) + 1 if at and at != model.stage_names[-1] else None
     parts = []
     with torch.inference_mode(), evaluating(model):

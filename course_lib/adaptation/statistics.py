@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from course_lib.adaptation.alignment import entropy
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import chunk_size
 from course_lib.errors import CourseError
-from course_lib.training import chunk_size
 
 ENOUGH = 2_000  # pictures after which the statistics hardly change
 

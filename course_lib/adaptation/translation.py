@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.adaptation.domains import Domains
+from course_lib.data.split import Split
 from course_lib.errors import CourseError
-from course_lib.tasks import Split
 
 WEIGHTS = Path(__file__).parent / "weights" / "day_night.safetensors"
 CYCLE, IDENTITY = 10.0, 2.0  # weights of the two losses beside the adversarial one

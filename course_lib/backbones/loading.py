@@ -21,7 +21,7 @@ from course_lib.backbones.architectures import (
 )
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.preprocessing import Normalise, given_normalisation
-from course_lib.downloads import File, fetch
+from course_lib.data.downloads import File, fetch
 from course_lib.errors import CourseError
 
 WORLDNET_WEIGHTS = Path(__file__).parent / "weights" / "worldnet.safetensors"

@@ -6,8 +6,9 @@ import io
 import sys
 from pathlib import Path
 
-from course_lib.commands.report import note, to_json, write_text
+from course_lib.commands.report import note, to_json
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 
 SHOWN = 5  # unusable files that are named on the screen
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     answers, drift = predict_folder(saved, args.folder)
     text = _json(saved, answers, drift) if args.json else _csv(saved.classes, answers)
     if args.out:
-        write_text(args.out, text)
+        write_atomically(args.out, text)
     else:
         sys.stdout.write(text)
     bad = [answer for answer in answers if answer.problem]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from course_lib import notebooks
 from course_lib.commands import UsageError
-from course_lib.commands.report import note, table, to_json, write_text
+from course_lib.commands.report import note, table, to_json
+from course_lib.files import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(as_table(reports))
         if args.json:
-            write_text(Path(args.json), to_json(result))
+            write_atomically(Path(args.json), to_json(result))
     return 1 if failed else 0
 
 

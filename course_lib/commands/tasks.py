@@ -6,7 +6,7 @@ import sys
 
 from course_lib.commands.report import table, to_json
 
-# The table's columns; --json has every field of course_lib.tasks.TaskInfo.
+# The table's columns; --json has every field of course_lib.data.tasks.TaskInfo.
 COLUMNS = (
     "name",
     "title",
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from course_lib.tasks import available_tasks
+    from course_lib.data.tasks import available_tasks
 
     tasks = [dataclasses.asdict(task) for task in available_tasks()]
     if args.json:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib import strategies as S
 from course_lib.errors import CourseError
 from course_lib.experiments import halves
-from course_lib.experiments.spread import above, mean, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import backbone
+from course_lib.measure.statistics import above, mean, together, with_spread
+from course_lib.train import strategies as S
 
 PRETRAINED, UNTRAINED = "pretrained", "untrained"
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -32,7 +32,7 @@ TASKS = {
 def untrained(seed: int):
     """WorldNet with random weights; batch norm has seen pictures, so that the control is fair."""
     from course_lib import world
-    from course_lib.baselines import adapt_batch_norm
+    from course_lib.train.baselines import adapt_batch_norm
 
     net = backbone().fresh(seed)
     adapt_batch_norm(net, world.render(world.sample(256, seed=650_000 + seed)))
@@ -403,7 +403,7 @@ def checkpoint(trial: dict) -> dict:
 
 
 def _features(net, pictures):
-    from course_lib.baselines import features
+    from course_lib.train.baselines import features
 
     return features(net, pictures)
 
@@ -448,7 +448,7 @@ def _kept(share: float):
 def _short_run(pictures: int, epochs: int, side: int) -> dict:
     """A small net pretrained on half A of the world for moments: share -> (net, accuracy)."""
     from course_lib import evaluate
-    from course_lib.training import prepare_run
+    from course_lib.train.fit import prepare_run
 
     task = halves.half_task("A", pictures, 0, side)
     run = prepare_run(

@@ -6,12 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
 from course_lib.errors import CourseError
 from course_lib.experiments.learning_rates import source
-from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import RESULTS, Claim, Finding, Row
 from course_lib.experiments.trials import BASELINES, backbone, scores, transfer
+from course_lib.measure.statistics import above, interval, mean, points, together, with_spread
+from course_lib.train import strategies as S
 
 OLD_FOR_TRAINING = 300  # source pictures that replay may show and that EWC takes its Fisher from
 REPORTED = 200  # source pictures behind a study's numbers; half as many others to choose by
@@ -22,7 +22,7 @@ REPORTED = 200  # source pictures behind a study's numbers; half as many others 
 
 def narrowed(task, classes: int):
     """The task with only its first classes, each split cut down to them."""
-    from course_lib.tasks import Split
+    from course_lib.data.split import Split
 
     if classes == len(task.classes):
         return task
@@ -47,14 +47,14 @@ def load(trial: dict):
 
 @lru_cache(maxsize=2)
 def _old(n: int):
-    from course_lib.forgetting import source_pictures
+    from course_lib.train.forgetting import source_pictures
 
     return source_pictures(backbone(), n, split="train")
 
 
 @lru_cache(maxsize=1)
 def _fisher():
-    from course_lib.forgetting import diagonal_fisher
+    from course_lib.train.forgetting import diagonal_fisher
 
     return diagonal_fisher(backbone(), _old(OLD_FOR_TRAINING).pictures)
 
@@ -79,7 +79,7 @@ def train(trial: dict, mitigation=None):
 
 def left(model, n: int) -> float:
     """Accuracy on n source pictures under the old head."""
-    from course_lib.forgetting import source_accuracy
+    from course_lib.train.forgetting import source_accuracy
 
     return source_accuracy(model, backbone().head, source(n))
 
@@ -256,7 +256,7 @@ def c19_trials(size: dict) -> list[dict]:
 
 def _method(name: str, setting: float, epochs: int):
     """(changes of full fine-tuning, mitigation) of a method with a setting."""
-    from course_lib.forgetting import EWC, L2SP, LwF, Replay
+    from course_lib.train.forgetting import EWC, L2SP, LwF, Replay
 
     changes = {
         PLAIN: lambda: {"lr": setting},
@@ -290,7 +290,7 @@ def _line(trial: dict):
 def mitigated(trial: dict) -> dict:
     """Target and source accuracy of one method with one setting, or a baseline."""
     from course_lib import evaluate
-    from course_lib.forgetting import interpolate
+    from course_lib.train.forgetting import interpolate
 
     if trial["method"] in BASELINES:
         return _baseline(trial)
@@ -313,14 +313,14 @@ def mitigated(trial: dict) -> dict:
 
 
 def _left_for_selection(model, n: int) -> float:
-    from course_lib.forgetting import source_accuracy
+    from course_lib.train.forgetting import source_accuracy
 
     return source_accuracy(model, backbone().head, _selection(n))
 
 
 @lru_cache(maxsize=2)
 def _selection(n: int):
-    from course_lib.forgetting import source_pictures
+    from course_lib.train.forgetting import source_pictures
 
     return source_pictures(backbone(), n, split="train", seed=1)
 
@@ -482,7 +482,7 @@ def c20_trials(size: dict) -> list[dict]:
 
 def pitfall(trial: dict) -> dict:
     """A head trained on a backbone without gradients, its batch norm in one of two modes."""
-    from course_lib.forgetting import check_frozen
+    from course_lib.train.forgetting import check_frozen
 
     strategy = {"trainable": 0, "batch_norm": MODES[trial["mode"]]}
     run = train({**trial, "strategy": strategy})
@@ -601,7 +601,7 @@ def between(trial: dict) -> dict:
     Recomputed statistics: each accuracy with those of training pictures of its own task.
     """
     from course_lib import evaluate
-    from course_lib.forgetting import interpolate, recompute_statistics
+    from course_lib.train.forgetting import interpolate, recompute_statistics
 
     task = load(trial)
     new = old = interpolate(*_line(trial), trial["share"])
@@ -653,7 +653,7 @@ def c21_judge(rows: list[Row]) -> Finding:
 def c21_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import label_ends
+    from course_lib.measure.figures import label_ends
 
     shares = sorted({row["share"] for row in rows})
     kinds = sorted({row["statistics"] for row in rows})
@@ -805,8 +805,8 @@ def surface(
     between two points of a path. directions: "paths" or "random".
     """
     from course_lib import load_backbone, load_task, prepare_run
-    from course_lib.forgetting import source_pictures
     from course_lib.see import landscape as see
+    from course_lib.train.forgetting import source_pictures
 
     if directions not in ("paths", "random"):
         raise CourseError(f'directions must be "paths" or "random"; got {directions!r}.')

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import above, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
+from course_lib.measure.statistics import above, mean, points, together, with_spread
+from course_lib.train import strategies as S
 
 HALVES = {"A": 0, "B": 1}
 WIDTHS = (16, 32, 64, 128)
@@ -55,7 +55,8 @@ def half_shapes(half: str) -> tuple[str, ...]:
 
 def half_task(half: str, pictures: int, seed: int, side: int, test: int = 1_000):
     """Name the shape: `pictures` drawn shapes and textures of one half, `side` pixels wide."""
-    from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.task import Task
 
     return Task(
         f"half {half}",
@@ -77,7 +78,7 @@ def half_split(half: str, n: int, seed: int, side: int):
     from torch.nn.functional import avg_pool2d
 
     from course_lib import world
-    from course_lib.tasks import Split
+    from course_lib.data.split import Split
 
     shapes, textures = half_shapes(half), world.SOURCE_TEXTURES[HALVES[half] :: 2]
     place = {world.SHAPES.index(name): number for number, name in enumerate(shapes)}
@@ -225,8 +226,8 @@ def compared(trial: dict) -> dict:
     """CKA of every stage of two nets with the same stage of the other, on pictures of both halves;
     and how oriented the first filters of the second net are."""
     from course_lib import world
-    from course_lib.baselines import adapt_batch_norm
     from course_lib.see import first_filters, orientation_selectivity, stage_cka
+    from course_lib.train.baselines import adapt_batch_norm
 
     settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
     seed, pair = trial["seed"], trial["pair"]

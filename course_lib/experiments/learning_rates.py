@@ -6,10 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import BASELINES, PIXELS, backbone, scores, transfer
+from course_lib.measure.statistics import above, interval, mean, points, together, with_spread
+from course_lib.train import strategies as S
 
 SOURCE_PICTURES = 200  # measured after a run; while it goes on, as many as the trial says
 LARGE, SMALL, DIFFERENTIAL = "one large rate", "one small rate", "ratio 100"
@@ -36,7 +36,7 @@ SCHEDULES = {
 @lru_cache(maxsize=4)
 def source(n: int):
     """n pictures of the source task, labelled for the old head; see forgetting.source_pictures."""
-    from course_lib.forgetting import source_pictures
+    from course_lib.train.forgetting import source_pictures
 
     return source_pictures(backbone(), n)
 
@@ -52,8 +52,8 @@ def tuned(trial: dict) -> dict:
 @lru_cache(maxsize=512)
 def _tuned(key: str) -> str:
     from course_lib import load_task
-    from course_lib.forgetting import source_accuracy
-    from course_lib.tuning import tune
+    from course_lib.train.forgetting import source_accuracy
+    from course_lib.train.tuning import tune
 
     trial = json.loads(key)
     tuning = tune(
@@ -104,7 +104,7 @@ def _baselines(size: dict, task: str | None = None) -> list[dict]:
 
 def source_at_start() -> float:
     """Accuracy of the untouched backbone on the pictures that `tuned` measures."""
-    from course_lib.forgetting import source_accuracy
+    from course_lib.train.forgetting import source_accuracy
 
     return source_accuracy(backbone(), backbone().head, source(SOURCE_PICTURES))
 
@@ -130,7 +130,7 @@ def overwriting(trial: dict) -> dict:
     if trial["name"] in BASELINES:
         return measure(trial)
     from course_lib import fit, load_task
-    from course_lib.forgetting import Meter
+    from course_lib.train.forgetting import Meter
 
     task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
     strategy = S.Strategy(trial["name"], trainable="all", warmup=0.0, **OVERWRITING[trial["name"]])
@@ -214,7 +214,7 @@ def c14_judge(rows: list[Row]) -> Finding:
 def c14_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import label_ends
+    from course_lib.measure.figures import label_ends
 
     fig, axes = plt.subplots(
         1, 3, figsize=(11.5, 3.7), width_ratios=(1.25, 1, 1), layout="constrained"

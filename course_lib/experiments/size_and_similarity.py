@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_lib.experiments.spread import above, interval, mean, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import (
     BASELINES,
@@ -20,6 +19,7 @@ from course_lib.experiments.trials import (
     scores,
     transfer,
 )
+from course_lib.measure.statistics import above, interval, mean, together, with_spread
 
 # ---------------------------------------------------------------- C09: the table
 
@@ -153,7 +153,7 @@ def c09_judge(rows: list[Row]) -> Finding:
 def c09_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     table = cells(rows)
     kinds = [kind for kind in ("similar", "different") if any(c.similarity == kind for c in table)]

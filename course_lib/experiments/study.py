@@ -81,7 +81,7 @@ class Result:
         """Show the figure, then the rule and the verdict in words."""
         from IPython.display import Markdown, display
 
-        from course_lib.figures import show, style
+        from course_lib.measure.figures import show, style
 
         with style():
             show(self.claim.draw(self.rows), self.finding.alt)
@@ -106,7 +106,7 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
     """Measure the trials of a claim and judge them.
 
     On the photos track a claim that photographs can show is measured on them, at a size of its own
-    (course_lib.tracks); the others are measured in the image world and say so.
+    (course_lib.experiments.tracks); the others are measured in the image world and say so.
 
     Args:
         tag: such as "C06".
@@ -119,7 +119,7 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
     """
     from tqdm import tqdm
 
-    from course_lib import tracks
+    from course_lib.experiments import tracks
     from course_lib.experiments.memory import give_back
     from course_lib.experiments.registry import claim
 
@@ -151,10 +151,10 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     Every row is stored at once, so a stopped run goes on where it was. A trial that another claim
     has measured in the same way is taken over from there.
     """
-    from course_lib import tracks
+    from course_lib.experiments import tracks
     from course_lib.experiments.registry import claim
-    from course_lib.model_card import machine
-    from course_lib.pretraining import write_atomically
+    from course_lib.files import write_atomically
+    from course_lib.measure.hardware import machine
 
     one, world, here = claim(tag), tracks.TRACKS["world"], machine()
     with tracks.using(world):
@@ -183,7 +183,7 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
         done[_key(trial)] = row
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(study, indent=1) + "\n"
-        write_atomically(path, lambda part, text=text: part.write_text(text))
+        write_atomically(path, text)
         say(f"{tag}: trial {number} of {len(trials)} {trial}")
     rows = [{**trial, **done[_key(trial)]["measured"]} for trial in trials]
     return Result(one, rows, one.judge(rows), study["made_with"])

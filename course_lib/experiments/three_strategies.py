@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 
 from course_lib.experiments import size_and_similarity, trials, unfreezing
-from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import (
     BASELINES,
@@ -27,6 +26,7 @@ from course_lib.experiments.trials import (
     scores,
     transfer,
 )
+from course_lib.measure.statistics import above, interval, mean, points, together, with_spread
 
 # ---------------------------------------------------------------- C06: frozen against scratch
 
@@ -89,7 +89,7 @@ def c35_judge(rows: list[Row]) -> Finding:
 
 
 def c35_draw(rows: list[Row]):
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     names = [SCRATCH, HEAD_ONLY, FULL][::-1]
     fig, ax = axes(rows, height=2.9)
@@ -140,7 +140,7 @@ def race(trial: dict) -> dict:
 @lru_cache(maxsize=128)
 def _race(task, train, seed, strategy, epochs, batch) -> dict:
     from course_lib import fit, load_task
-    from course_lib.tasks import quickly_validated
+    from course_lib.data.task import quickly_validated
 
     target = quickly_validated(load_task(task, train=train, seed=seed))
     run = fit(
@@ -200,7 +200,7 @@ def c07_judge(rows: list[Row]) -> Finding:
 
 
 def c07_draw(rows: list[Row]):
-    from course_lib.figures import label_ends, look
+    from course_lib.measure.figures import label_ends, look
 
     fig, ax = axes(rows)
     ends = {}
@@ -275,7 +275,7 @@ def _catch_up(rows: list[Row], sizes: list[int]) -> str:
 
 def _floor(rows: list[Row], few: int) -> str:
     """What scratch still had to lose, when that is little: nothing falls below chance."""
-    from course_lib.tasks import available_tasks
+    from course_lib.data.tasks import available_tasks
 
     classes = next(task.classes for task in available_tasks() if task.name == rows[0]["task"])
     left = mean(scores(rows, strategy=SCRATCH, train=few)) - 1 / classes
@@ -342,7 +342,7 @@ def step_bytes(run, batch: int) -> int:
     parameters apart), the parameters, and for those that learn a gradient and AdamW's two moments.
     """
     from course_lib.experiments.memory import kept_bytes
-    from course_lib.training import frozen_part, set_trainable
+    from course_lib.train.loop import frozen_part, set_trainable
 
     model = run.model
     start = set_trainable(model, run.strategy, run.epoch)
@@ -392,7 +392,7 @@ def _costs(rows: list[Row]) -> list[tuple[str, bool]]:
 def c10_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     lanes = _costs(rows)[::-1]
     fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, width_ratios=(3, 2))

@@ -4,9 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import mean
 from course_lib.experiments.study import Row, select
+from course_lib.measure.statistics import mean
+from course_lib.train import strategies as S
 
 SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
 FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
@@ -32,7 +32,7 @@ def transfer(trial: dict) -> dict:
 @lru_cache(maxsize=512)
 def _baseline(task, train, seed, name) -> dict:
     from course_lib import load_task
-    from course_lib.baselines import pixel_logistic_regression, random_frozen
+    from course_lib.train.baselines import pixel_logistic_regression, random_frozen
 
     target = load_task(task, train=train, seed=seed)
     one = (
@@ -46,7 +46,7 @@ def _baseline(task, train, seed, name) -> dict:
 @lru_cache(maxsize=512)
 def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
     from course_lib import load_task
-    from course_lib.tuning import tune
+    from course_lib.train.tuning import tune
 
     target = load_task(task, train=train, seed=seed)
     base = S.for_net(STRATEGIES[strategy], backbone())
@@ -77,7 +77,7 @@ def _transfer(task, train, seed, strategy, epochs, batch, rates) -> dict:
 
 def backbone():
     """The pretrained backbone of the current track."""
-    from course_lib import tracks
+    from course_lib.experiments import tracks
 
     return _backbone(tracks.current().backbone)
 
@@ -138,7 +138,7 @@ def in_order(rows: list[Row]) -> list[str]:
 
 def draw_bars(rows: list[Row], key: str = "test", title: str | None = None):
     """One bar per strategy for the mean, a dot for every seed."""
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     names = in_order(rows)[::-1]
     fig, ax = axes(rows, height=0.55 * len(names) + 1.3)
@@ -160,7 +160,7 @@ def draw_bars(rows: list[Row], key: str = "test", title: str | None = None):
 
 def baseline_lines(ax, rows: list[Row], vertical: bool = False) -> None:
     """The test scores of the baselines as thin lines across the axes."""
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     for place, name in enumerate(BASELINES):
         value, color = mean(scores(rows, strategy=name)), LOOKS[name].color
@@ -192,7 +192,7 @@ def baseline_lines(ax, rows: list[Row], vertical: bool = False) -> None:
 
 def draw_sizes(rows: list[Row], title: str):
     """Score against number of labels, one line per strategy, bands from lowest to highest draw."""
-    from course_lib.figures import label_ends, look
+    from course_lib.measure.figures import label_ends, look
 
     sizes = sorted({row["train"] for row in rows})
     fig, ax = axes(rows)

@@ -5,9 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
 from course_lib.experiments import trials
-from course_lib.experiments.spread import above, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import (
     BASELINES,
@@ -21,6 +19,8 @@ from course_lib.experiments.trials import (
     scores,
     transfer,
 )
+from course_lib.measure.statistics import above, mean, points, together, with_spread
+from course_lib.train import strategies as S
 
 LP_FT = S.LP_FT_ONE_SCHEDULE.name
 
@@ -109,7 +109,7 @@ def c36_judge(rows: list[Row]) -> Finding:
 def c36_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     lanes = _by_depth(rows)
     depths = sorted({row["frozen"] for row in lanes})
@@ -192,7 +192,7 @@ def c11_judge(rows: list[Row]) -> Finding:
 
 
 def c11_draw(rows: list[Row]):
-    from course_lib.figures import LOOKS, label_ends
+    from course_lib.measure.figures import LOOKS, label_ends
 
     names = [HEAD_ONLY, FULL, LP_FT]
     fig, ax = axes(rows, height=3.4)
@@ -307,7 +307,7 @@ def tune_block(model, pictures, labels, block: str, lr: float, epochs: int, seed
     import torch
     from torch.nn.functional import cross_entropy
 
-    from course_lib.stepping import forward_pass, update
+    from course_lib.train.stepping import forward_pass, update
 
     model = model.copy().eval().requires_grad_(False)
     parts = {**model.stages, S.HEAD: model.head, "everything": model}

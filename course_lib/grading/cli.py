@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,10 +174,9 @@ def _write_json(report: dict, target: str | None) -> None:
         json.dump(report, sys.stdout, indent=1)
         print()
     elif target:
-        from course_lib.files import write_atomically
-
         path = Path(os.path.abspath(target))
-        write_atomically(path, (json.dumps(report, indent=1) + "\n").encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(report, indent=1) + "\n")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
 from course_lib.grading import build
+from course_lib.grading.submission import digest
 from course_lib.questions.format import Quiz
 
 GRADER_VERSION = 1  # raise it when the same answer may get another score
@@ -158,7 +159,7 @@ class Store:
 
     @_told
     def save(self, quiz: Quiz, record: dict, notebook: bytes | None, handed_in: float) -> None:
-        """Store one graded submission: notebook, scores, record. Raises StoreError, OSError."""
+        """Store one graded submission: notebook, scores, record. Raises CourseError, OSError."""
         path = self.autograded(record)
         if notebook is not None:
             write_atomically(path, notebook, 0o444)
@@ -170,10 +171,8 @@ class Store:
                 f"The gradebook holds other scores for {record['student']} than were "
                 "computed; nothing more is written. Restore gradebook.db."
             )
-        write_atomically(
-            self.record_path(quiz.id, record["student"]),
-            (json.dumps(record, sort_keys=True) + "\n").encode(),
-        )
+        path = self.record_path(quiz.id, record["student"])
+        write_atomically(path, json.dumps(record, sort_keys=True) + "\n")
 
     def _write_scores(self, quiz: Quiz, record: dict, handed_in: float) -> None:
         from nbgrader import api
@@ -292,8 +291,6 @@ class Store:
                 data = self.autograded(record).read_bytes()
             except OSError:
                 return None
-            from course_lib.grading.submission import digest
-
             if digest(data) != record["notebook"]:
                 return None
         wanted = {q["id"]: q["score"] for q in record["questions"]}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import chunk_size, evaluating
 from course_lib.errors import CourseError
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.GELU)
@@ -47,8 +48,6 @@ def stage_maps(
     Returns:
         stage -> float32 on the CPU; by default (n, channels, height, width).
     """
-    from course_lib.training import chunk_size, evaluating
-
     kept: dict[str, list[Tensor]] = {name: [] for name in model.stage_names}
     with torch.inference_mode(), evaluating(model):
         for chunk in pictures.split(chunk_size(model)):

@@ -19,8 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.data.split import Split
 from course_lib.errors import CourseError
-from course_lib.tasks import Split
+from course_lib.measure.figures import style
+from course_lib.see.space import show3d
 
 BLOCK = 1 << 16  # parameters that path_plane looks at together
 LINES = (("#0072B2", "circle", "s"), ("#D55E00", "diamond", "o"), ("#009E73", "cross", "^"))
@@ -290,8 +292,5 @@ def contour_figure(view: Landscape):
 
 def show(view: Landscape) -> None:
     """Display the surface to turn, with the view from above where nothing can be turned."""
-    from course_lib.figures import style
-    from course_lib.see.space import show3d
-
     with style():
         show3d(surface_figure(view), contour_figure(view), describe(view))

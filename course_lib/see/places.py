@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from course_lib import metrics
+from course_lib.backbones.inference import predict
 from course_lib.errors import CourseError
+from course_lib.measure import metrics
 
 
 def importance_of_places(
@@ -20,8 +21,6 @@ def importance_of_places(
     pixels. Gives float (rows, columns); about 0 where a place does not matter. Raises CourseError
     when the box does not fit.
     """
-    from course_lib.training import predict
-
     height, width = pictures.shape[-2:]
     if not 1 <= box <= min(height, width) or stride < 1:
         raise CourseError(f"A box of {box} with stride {stride} does not fit {width}x{height}.")

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
-from course_lib import metrics
 from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
+from course_lib.measure import metrics
 from course_lib.see.activations import as_maps, stage_maps
 from course_lib.world import TEXTURES, Scenes
 

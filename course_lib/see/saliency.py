@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import evaluating, predict
 from course_lib.errors import CourseError
 from course_lib.see.activations import as_maps, find_stage
 from course_lib.see.surgery import transplant
@@ -28,8 +29,6 @@ def grad_cam(
     Returns:
         float (n, h, w) at the size of the stage's maps, 0 or more, on the CPU.
     """
-    from course_lib.training import evaluating
-
     x = model.prepare(pictures.to(model.device))
     position = _cam_stage(model, x[:1]) if stage is None else find_stage(model, stage)
     with evaluating(model), torch.enable_grad():
@@ -101,8 +100,6 @@ def randomisation_check(
         "head" and then each stage from the last to the first, as far as the randomisation has
         come -> mean Spearman rank correlation with the original map (1: unchanged).
     """
-    from course_lib.training import predict
-
     classes = predict(model, pictures).argmax(1)
     original = method(model, pictures, classes, **options)
     names = model.stage_names

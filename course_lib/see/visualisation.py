@@ -18,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib import world
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import evaluating
 from course_lib.errors import CourseError
 from course_lib.see.activations import before_activation, find_stage
 
@@ -62,8 +64,6 @@ def ascend(
 
     The answer (channels,) was measured on the shifted picture of this step, before the update.
     """
-    from course_lib.training import evaluating
-
     if steps < 1 or not len(channels):
         raise CourseError(f"Got {steps} steps and {len(channels)} channels; give one or more.")
     generator = torch.Generator().manual_seed(seed)
@@ -108,8 +108,6 @@ def colour_basis() -> Tensor:
     The symmetric root of the covariance of their pixels, scaled so that the largest column has
     length one.
     """
-    from course_lib import world
-
     pixels = world.render(world.sample(256, seed=0)).float().div(255)
     pixels = pixels.permute(1, 0, 2, 3).flatten(1)
     values, vectors = torch.linalg.eigh(torch.cov(pixels))

@@ -2,7 +2,7 @@
 
 save_model(run, "leaves.safetensors")
 saved = load_model("leaves.safetensors")       # also in another process, on another machine
-predict(saved.model, pictures)                 # course_lib.training.predict: logits
+predict(saved.model, pictures)                 # course_lib.predict: logits
 export_model(saved, "leaves.pt2")              # for programs without this course
 drift(saved, pictures).sentence                # do new pictures still look like the old ones?
 """

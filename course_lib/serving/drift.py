@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.backbones.backbone import Backbone
+from course_lib.train.baselines import features
 
 COMPONENTS = 16  # principal components that are watched, at most
 PICTURES = 500  # reference pictures that are kept, at most
@@ -100,6 +101,4 @@ def drift(saved, pictures: Tensor) -> Drift:
 
 def features_of(model: Backbone, pictures: Tensor) -> Tensor:
     """float32 (n, feature_dim) on the CPU."""
-    from course_lib.baselines import features
-
     return features(model, pictures)

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from course_lib.backbones.inference import chunk_size, evaluating
+from course_lib.data.reading import Unusable, read_picture
 from course_lib.errors import CourseError
-from course_lib.folders import Unusable, read_picture
 from course_lib.serving.drift import Drift, compare
 from course_lib.serving.saving import SavedModel
-from course_lib.training import chunk_size, evaluating
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from course_lib.backbones.architectures import OWN, architecture
 from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import predict
 from course_lib.backbones.preprocessing import Normalise, describe, restore
 from course_lib.errors import CourseError
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
 from course_lib.serving.drift import Reference, features_of, make_reference
-from course_lib.training import Run, predict
+from course_lib.train.loop import Run
 
 FORMAT, VERSION = "course-model", "1"
 _WEIGHT, _REFERENCE = "model.", "reference."
@@ -89,7 +92,7 @@ def save_model(run: Run, path: str | Path, threshold: float | None = None) -> Sa
             f"The saved {run.model.name} would answer otherwise than the one in memory: its net "
             f"was changed after load_backbone. {path} was not written."
         )
-    _write(path, data)
+    write_atomically(path, data)
     return saved
 
 
@@ -139,8 +142,6 @@ def _check_classes(found: tuple[str, ...], wanted, path: Path) -> None:
 
 
 def _facts(run: Run, threshold: float | None) -> dict:
-    from course_lib.model_card import machine
-
     classes, (height, width) = run.task.classes, run.task.train.pictures.shape[-2:]
     if height != width:
         raise CourseError(f"Only models of square pictures can be saved; got {width}x{height}.")
@@ -306,14 +307,3 @@ def _checked_path(path: str | Path) -> Path:
     if not path.parent.is_dir():
         raise CourseError(f"The folder {path.parent} does not exist. Make it, or choose another.")
     return path
-
-
-def _write(path: Path, data: bytes) -> None:
-    from course_lib.files import write_atomically
-
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise CourseError(
-            f"Cannot write {path}: {error.strerror or error}. What was there before is unchanged."
-        ) from error

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from course_lib.widgets.live import LiveWidget, module
 
 if TYPE_CHECKING:
-    from course_lib.commands.doctor import Check
+    from course_lib.doctor import Check
 
 MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
 class Checkup(LiveWidget):
-    """Checks of `course_lib.commands.doctor.examine` as a list that ends in a live sign.
+    """Checks of `course_lib.doctor.examine` as a list that ends in a live sign.
 
     answered: the page reported back. webgl: whether it can draw in 3D, None until it says so.
     """

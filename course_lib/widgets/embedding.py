@@ -107,7 +107,7 @@ class Path3D:
     def look(self, run, step: int) -> dict:
         """What the page draws: step, points (whole numbers, 3 per picture), two accuracies."""
         from course_lib.adaptation import domain_accuracy, features
-        from course_lib.training import evaluate
+        from course_lib.train.evaluation import evaluate
 
         a, b = run.for_source(), run.for_target()
         source, target = features(a, self.source), features(b, self.target)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import traitlets
 
-from course_lib import strategies as S
+from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, module
 
 BATCH, SOURCE_PICTURES, OLD = 16, 64, 200
@@ -24,7 +24,7 @@ class _Steered:
         self._widget, self._old = widget, old
 
     def begin(self, run):
-        from course_lib.forgetting import L2SP, Replay
+        from course_lib.train.forgetting import L2SP, Replay
 
         pull, again = L2SP(1.0).begin(run), Replay(self._old, 1.0, batch=8).begin(run)
 
@@ -56,7 +56,7 @@ class ForgettingMeter(LiveWidget):
 
     def __init__(self, task: str = "digits", train: int = 100, seed: int = 0, **settings):
         from course_lib import load_backbone, load_task
-        from course_lib.forgetting import source_accuracy, source_pictures
+        from course_lib.train.forgetting import source_accuracy, source_pictures
 
         super().__init__(**settings)
         self._net, self._seed = load_backbone(), seed
@@ -80,7 +80,7 @@ class ForgettingMeter(LiveWidget):
 
     def work(self) -> Iterator[dict | None]:
         from course_lib import prepare_run
-        from course_lib.forgetting import source_accuracy
+        from course_lib.train.forgetting import source_accuracy
 
         self._points = []
         yield {"new": True}

@@ -70,7 +70,7 @@ def looks(*names: str) -> dict[str, dict[str, str]]:
     dash: an SVG stroke-dasharray. marker: one of matplotlib's letters, which live.js draws too.
     Raises KeyError for a name that figures.LOOKS does not have.
     """
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     dashes = {"-": "", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}
     return {
@@ -175,7 +175,7 @@ class LiveWidget(anywidget.AnyWidget):
         Pages that show the widget follow. Ctrl-C (the notebook's stop button) ends it early.
         Raises RuntimeError with the text of `error` when the work fails.
         """
-        from course_lib.figures import show, style
+        from course_lib.measure.figures import show, style
 
         deadline = time.monotonic() + seconds
         self.start()
@@ -236,7 +236,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options):
         """The widget, and beside it a picture for pages that run no widgets."""
-        from course_lib.figures import picture, style
+        from course_lib.measure.figures import picture, style
 
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import traitlets
 
-from course_lib import metrics
-from course_lib import strategies as S
-from course_lib.tasks import Task, quickly_validated
+from course_lib.data.task import Task, quickly_validated
+from course_lib.measure import metrics
+from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, looks, module
 
 STRATEGIES = (
@@ -95,7 +95,7 @@ class Race(LiveWidget):
         self._lanes: dict[str, Lane] = {}
         self._baselines: dict[str, float] = {}
         self._net = self._target = self._target_key = self._baselines_key = None
-        from course_lib.tasks import drain
+        from course_lib.data.tasks import drain
 
         # All that takes long is done here, so that the first point comes soon after Train.
         drain(self._prepare())
@@ -158,7 +158,7 @@ class Race(LiveWidget):
 
     def _pictures(self):
         """The task that is asked for, piece by piece."""
-        from course_lib.tasks import task_in_pieces
+        from course_lib.data.tasks import task_in_pieces
 
         if self.task in self._own:
             return _given(self._own[self.task].first(self.train))
@@ -233,7 +233,7 @@ class Race(LiveWidget):
         return {"point": lane.points[-1], **lane.state()}
 
     def _measure_baselines(self) -> Iterator[dict | None]:
-        from course_lib import baselines
+        from course_lib.train import baselines
 
         self._baselines, self._baselines_key = {}, self._target_key
         yield {"baselines": {}}
@@ -271,7 +271,7 @@ class Race(LiveWidget):
     def figure(self):
         from matplotlib import pyplot as plt
 
-        from course_lib.figures import LOOKS, look
+        from course_lib.measure.figures import LOOKS, look
 
         fig, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.9), width_ratios=(3, 2))
         for name, lane in self._lanes.items():
@@ -323,7 +323,7 @@ class Race(LiveWidget):
 def _facts(net, own: dict) -> dict:
     """What the page must know to draw strips and count parameters without asking."""
     from course_lib.backbones.loading import available_backbones
-    from course_lib.tasks import available_tasks
+    from course_lib.data.tasks import available_tasks
 
     return {
         "stages": [
@@ -363,7 +363,7 @@ def _validate(run):
     """The validation score of a run's net before it has learnt anything, in pieces."""
     import torch
 
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
 
     pictures, labels = run.task.validation
     parts = []

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import traitlets
 
-from course_lib import strategies as S
 from course_lib.errors import CourseError
+from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, module
 
 BATCH, SOURCE_PICTURES = 16, 48
@@ -45,7 +45,7 @@ class RateExplorer(LiveWidget):
 
     def __init__(self, task: str = "digits", train: int = 100, seed: int = 0, **settings):
         from course_lib import load_backbone, load_task
-        from course_lib.forgetting import source_pictures
+        from course_lib.train.forgetting import source_pictures
 
         super().__init__(**settings)
         self._net, self._seed = load_backbone(), seed
@@ -90,7 +90,7 @@ class RateExplorer(LiveWidget):
 
     def work(self) -> Iterator[dict | None]:
         from course_lib import prepare_run
-        from course_lib.forgetting import Meter
+        from course_lib.train.forgetting import Meter
 
         self._points = []
         yield {"new": True}
@@ -135,7 +135,7 @@ class RateExplorer(LiveWidget):
         import numpy as np
         from matplotlib import pyplot as plt
 
-        from course_lib.figures import label_ends
+        from course_lib.measure.figures import label_ends
 
         fig, (bars, scores, drift) = plt.subplots(
             1, 3, figsize=(11.5, 3.6), width_ratios=(1, 1.1, 1.1), layout="constrained"

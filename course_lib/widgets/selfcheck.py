@@ -44,7 +44,7 @@ class SelfCheck(anywidget.AnyWidget):
         try:
             self._progress.merge(change["new"])
             self.error = ""
-        except (OSError, KeyError, TypeError) as problem:
+        except (CourseError, OSError, KeyError, TypeError) as problem:
             self.error = f"Your answer could not be stored in {self._progress.path}: {problem}"
 
     _ipython_display_ = None  # ipywidgets 7 would show itself, without the HTML

@@ -10,8 +10,8 @@ change comes from real training steps, compared before and after.
 import torch
 import traitlets
 
-from course_lib import strategies as S
 from course_lib.backbones.backbone import Backbone
+from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, module
 
 STEPS = (
@@ -155,8 +155,9 @@ def stage_shapes(net: Backbone) -> dict[str, list[int]]:
 
 def _after_step(learner: Backbone, strategy: S.Strategy) -> dict:
     """Every tensor of the net after one training step on noise under `strategy`."""
-    from course_lib.tasks import Split, Task
-    from course_lib.training import prepare_run
+    from course_lib.data.split import Split
+    from course_lib.data.task import Task
+    from course_lib.train.fit import prepare_run
 
     classes, size = learner.classes, learner.architecture.size
     noise = torch.randint(

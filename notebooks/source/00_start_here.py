@@ -34,13 +34,11 @@
 # %%
 import torch
 
-from course_lib import fit, load_backbone, load_task
+from course_lib import fit, load_backbone, load_task, predict, show, style
 from course_lib import strategies as S
-from course_lib.figures import show, style
-from course_lib.model_card import machine
+from course_lib.measure.hardware import machine
 from course_lib.questions import Bands, judge
 from course_lib.see import picture_grid, top_classes
-from course_lib.training import predict
 from course_lib.widgets import selfcheck
 
 for name, value in machine().items():
@@ -52,7 +50,7 @@ for name, value in machine().items():
 # missing, the bold text says how to mend it.
 
 # %%
-from course_lib.commands import doctor
+from course_lib import doctor
 from course_lib.widgets.checkup import Checkup
 
 Checkup(doctor.examine(doctor.LESSON))
@@ -233,7 +231,7 @@ print(
 # %%
 from IPython.display import Markdown, display
 
-from course_lib.model_card import transfer_table
+from course_lib.worldnet.card import transfer_table
 
 display(Markdown(transfer_table(card)))
 

@@ -22,9 +22,8 @@
 # *Time: 50 minutes. All experiments run here, live; each takes under half a minute on two cores.*
 
 # %%
-from course_lib import load_backbone, see, world
+from course_lib import load_backbone, see, show, style, world
 from course_lib.experiments import run_claim, stored_result
-from course_lib.figures import show, style
 from course_lib.questions import check, compare, hint, solution
 from course_lib.widgets.selfcheck import ask
 
@@ -290,7 +289,7 @@ with style():
 # **Grad-CAM** weighs the maps of a stage by how much the class gains from them.
 
 # %%
-from course_lib.training import predict
+from course_lib import predict
 
 logits = predict(backbone, pictures[:6])
 named = [backbone.source_classes[k] for k in logits.argmax(1)]

@@ -38,11 +38,9 @@
 # %%
 from IPython.display import Markdown, display
 
+from course_lib import CourseError, show, style, tracks
 from course_lib import strategies as S
-from course_lib import tracks
-from course_lib.errors import CourseError
 from course_lib.experiments import run_claim, stored_result
-from course_lib.figures import show, style
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, predict
@@ -328,7 +326,7 @@ judge("l02-share", SHARE.of(share), f"{share:.0f} %; with features kept {kept:.1
 # %% [markdown]
 # ## The loop itself
 #
-# Nothing is hidden: `fit` is one loop in `course_lib/training.py`. Called by hand it can be
+# Nothing is hidden: `fit` is one loop in `course_lib/train/loop.py`. Called by hand it can be
 # stopped at every step, which is how the race drives its lanes.
 
 # %%

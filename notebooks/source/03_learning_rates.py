@@ -32,11 +32,10 @@
 # %%
 from dataclasses import replace
 
-from course_lib import CourseError, prepare_run, tracks
+from course_lib import CourseError, prepare_run, show, style, tracks
 from course_lib import strategies as S
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
-from course_lib.figures import show, style
 from course_lib.questions import check, hint, judge, solution
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, predict
@@ -211,7 +210,7 @@ ask("p03-ratio", "p03-decay")
 # %%
 from matplotlib import pyplot as plt
 
-from course_lib.rate_finder import find_rate
+from course_lib import find_rate
 
 searches = {
     name: find_rate(prepare_run(backbone, task, replace(S.FULL_FINE_TUNING, head_lr_ratio=ratio)))

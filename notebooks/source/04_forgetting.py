@@ -32,12 +32,13 @@ import os
 
 import torch
 
-from course_lib import CourseError, fit, load_backbone, load_task
+from course_lib import CourseError, fit, load_backbone, load_task, show, style
 from course_lib import strategies as S
 from course_lib.experiments import run_claim
 from course_lib.experiments.study import stored_result
-from course_lib.figures import show, style
-from course_lib.forgetting import (
+from course_lib.questions import check, hint, judge, solution
+from course_lib.see import picture_grid
+from course_lib.train.forgetting import (
     LwF,
     Replay,
     check_frozen,
@@ -45,8 +46,6 @@ from course_lib.forgetting import (
     source_accuracy,
     source_pictures,
 )
-from course_lib.questions import check, hint, judge, solution
-from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, predict
 
 backbone = load_backbone("worldnet")

@@ -34,11 +34,9 @@
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
-from course_lib import tracks
+from course_lib import CourseError, show, style, tracks
 from course_lib.adaptation import adapt, lenet, load_domains, methods
-from course_lib.errors import CourseError
 from course_lib.experiments import run_claim, stored_result
-from course_lib.figures import show, style
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.widgets.selfcheck import ask, predict
 

@@ -32,15 +32,14 @@
 import numpy as np
 import torch
 
-from course_lib import CourseError, decisions, fit, load_backbone
+from course_lib import CourseError, decisions, fit, load_backbone, show, style
+from course_lib import predict as logits_of
 from course_lib import strategies as S
 from course_lib.experiments import run_claim
 from course_lib.experiments.production import case, x_rays
 from course_lib.experiments.study import stored_result
-from course_lib.figures import show, style
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see.saliency import cam_figure, grad_cam
-from course_lib.training import predict as logits_of
 from course_lib.widgets.selfcheck import ask, predict
 from course_lib.world import phantoms
 
@@ -184,7 +183,7 @@ show_stored("C29")
 # %%
 from IPython.display import Markdown, display
 
-from course_lib.model_card import transfer_table
+from course_lib.worldnet.card import transfer_table
 
 real = [row for row in backbone.card["transfer"] if "X-ray" in row["target"]]
 display(Markdown(transfer_table({**backbone.card, "transfer": real})))
@@ -506,7 +505,8 @@ show_stored("C28")
 import tempfile
 from pathlib import Path
 
-from course_lib.serving import drift, export_model, load_model, save_model
+from course_lib import load_model, save_model
+from course_lib.serving import drift, export_model
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "opacity.safetensors"
@@ -591,8 +591,7 @@ print(
 # p-value says "these are other pictures", not "the answers are wrong".
 
 # %%
-from course_lib import evaluate
-from course_lib.tasks import Split
+from course_lib import Split, evaluate
 
 for scanner in ("A", "B"):
     found = phantoms.radiographs(120, seed=91, scanner=scanner)

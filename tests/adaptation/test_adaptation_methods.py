@@ -91,7 +91,7 @@ def test_tent_changes_only_scale_shift_and_statistics_of_batch_norms():
 
 def test_tent_makes_the_net_more_certain():
     from course_lib.adaptation import entropy
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
 
     model, shown = small_backbone(), small_domains().target
     before = entropy(predict(adabn(model, shown), shown))

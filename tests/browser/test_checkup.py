@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from course_lib.commands.doctor import Check
+from course_lib.doctor import Check
 from course_lib.widgets.checkup import Checkup
 
 CHECKS = (

@@ -6,7 +6,7 @@ import pytest
 
 import course_lib
 from course_lib import load_task
-from course_lib.tasks import Split
+from course_lib.data.split import Split
 
 
 @pytest.fixture

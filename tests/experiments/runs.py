@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from course_lib.figures import style
+from course_lib.measure.figures import style
 
 
 def jitter(seed: int) -> float:

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from course_lib import CourseError, load_backbone, load_task
-from course_lib.baselines import features
 from course_lib.experiments import trials
 from course_lib.experiments.production import choosing, grey, mistakes, x_rays
 from course_lib.experiments.registry import claim
 from course_lib.see.places import importance_of_places
+from course_lib.train.baselines import features
 from tests.experiments.runs import run_judge_and_draw
 
 TAGS = ("C27", "C27b", "C28", "C29", "C29b", "C29c", "C30")

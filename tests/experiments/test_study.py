@@ -7,8 +7,8 @@ import pytest
 
 from course_lib.errors import CourseError
 from course_lib.experiments import claims, registry, run_claim, stored_result, study
-from course_lib.experiments.spread import above, interval, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, run_and_store, select
+from course_lib.measure.statistics import above, interval, points, together, with_spread
 
 MEASURED = []
 

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from course_lib import load_backbone, load_task, tasks
+from course_lib import load_backbone, load_task
 from course_lib import strategies as S
+from course_lib.data import recipes, tasks
 from course_lib.experiments import three_strategies as lesson
 from course_lib.experiments import trials, unfreezing
 from course_lib.experiments.registry import claim
-from course_lib.training import prepare_run
+from course_lib.train.fit import prepare_run
 from tests.experiments.runs import run_judge_and_draw
 from tests.fakes import small_backbone
 
@@ -114,8 +115,8 @@ def tiny_world(monkeypatch):
     """A small net and few pictures; nothing measured with them is kept."""
     kept = (trials._transfer, lesson._race, unfreezing._expert, tasks._built_in)
     monkeypatch.setattr(trials, "backbone", small_backbone)
-    monkeypatch.setattr(tasks, "VALIDATION_SIZE", 16)
-    monkeypatch.setattr(tasks, "TEST_SIZE", 24)
+    monkeypatch.setattr(recipes, "VALIDATION_SIZE", 16)
+    monkeypatch.setattr(recipes, "TEST_SIZE", 24)
     for one in kept:
         one.cache_clear()
     yield

@@ -309,7 +309,7 @@ def test_the_filter_is_well_formed_on_both_machines(machine):
 def test_importing_the_grader_loads_neither_torch_nor_nbgrader():
     code = (
         "import sys, course_lib.grading.cli, course_lib.grading.grade; "
-        "print([m for m in ('torch', 'nbgrader', 'course_lib.training') if m in sys.modules])"
+        "print([m for m in ('torch', 'nbgrader', 'course_lib.train.loop') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 from ipywidgets import IntSlider
 from tqdm.auto import tqdm
 
-from course_lib.figures import show
+from course_lib.measure.figures import show
 
 # %% tags=["fill-in"]
 for number in tqdm(range(3)):

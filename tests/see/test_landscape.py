@@ -6,7 +6,7 @@ import torch
 
 from course_lib import CourseError, prepare_run
 from course_lib import strategies as S
-from course_lib.figures import style
+from course_lib.measure.figures import style
 from course_lib.see import landscape as L
 from tests.fakes import pictures, small_backbone, small_task
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from course_lib import CourseError
+from course_lib.backbones.inference import predict
 from course_lib.serving import export_model, exporting
-from course_lib.training import predict
 
 
 def test_the_program_gives_the_probabilities_of_the_model_for_any_number_of_pictures(

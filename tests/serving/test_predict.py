@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from course_lib import load_task
+from course_lib.backbones.inference import predict
 from course_lib.cli import main
 from course_lib.serving.folder import decide, predict_folder
-from course_lib.training import predict
 
 
 def image(seed: int, size=(40, 40), mode="RGB") -> Image.Image:

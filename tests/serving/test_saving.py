@@ -13,11 +13,11 @@ from torchvision.models import get_model
 
 from course_lib import CourseError, evaluate, fit, load_backbone
 from course_lib import strategies as S
+from course_lib.backbones.inference import predict
 from course_lib.backbones.preprocessing import describe, restore
+from course_lib.data.split import Split
 from course_lib.serving import load_model, save_model
 from course_lib.serving.saving import _digest
-from course_lib.tasks import Split
-from course_lib.training import predict
 from tests.fakes import small_task
 
 
@@ -46,7 +46,7 @@ def test_another_process_gives_the_same_logits_to_the_last_bit(trained, tmp_path
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from course_lib.serving import load_model\n"
-        "from course_lib.training import predict\n"
+        "from course_lib import predict\n"
         "model = load_model(sys.argv[1]).model\n"
         "torch.save(predict(model, torch.load(sys.argv[2])), sys.argv[3])\n"
     )

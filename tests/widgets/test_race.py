@@ -13,7 +13,8 @@ from tests.fakes import small_backbone, small_task
 @pytest.fixture(autouse=True)
 def small_world(monkeypatch):
     """A small net, and tasks whose size is the number of labels asked for."""
-    from course_lib import baselines, tasks
+    from course_lib.data import tasks
+    from course_lib.train import baselines
 
     def pieces(name, train, seed):
         yield

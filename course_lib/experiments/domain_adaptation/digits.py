@@ -15,8 +15,8 @@ from course_lib.experiments.domain_adaptation.tables import (
     scores,
     under_way,
 )
-from course_lib.experiments.spread import above, mean, points, together, with_spread
 from course_lib.experiments.study import Finding, Row, select
+from course_lib.measure.statistics import above, mean, points, together, with_spread
 
 PUBLISHED = 0.56  # share of the gap that DANN closes in Ganin et al. 2016, table 1
 BANDS = ((0, 80), (80, 140), (140, 256))  # mean brightness of the patch behind the digit
@@ -84,7 +84,7 @@ def c22_measure(trial: dict) -> dict:
     """Test accuracy, in all and by the brightness of the patch; no target label was used."""
     import time
 
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
 
     begin = time.process_time()
     method = method_of(trial["method"])
@@ -103,7 +103,7 @@ def c22_measure(trial: dict) -> dict:
 
 
 def _accuracy(model, split) -> float:
-    from course_lib.training import evaluate
+    from course_lib.train.evaluation import evaluate
 
     return evaluate(model, split)
 
@@ -113,7 +113,7 @@ def patch_brightness(n: int):
     """(n,) mean brightness, 0 to 255, of the photo patch behind each test digit."""
     import torch
 
-    from course_lib.tasks import TEST_SEED
+    from course_lib.data.recipes import TEST_SEED
     from course_lib.world.patches import patches
 
     return patches(torch.arange(n), "test", TEST_SEED).float().mean((1, 2, 3))
@@ -176,7 +176,7 @@ def _bands_in_words(rows: list[Row], best: str) -> str:
 def c22_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     rows = complete(rows)
     names = list(dict.fromkeys(row["method"] for row in rows))
@@ -293,7 +293,7 @@ def c24_judge(rows: list[Row]) -> Finding:
 def c24_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     rows = complete(rows, ("method", "batch_norm"))
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
@@ -402,7 +402,7 @@ def c26_judge(rows: list[Row]) -> Finding:
 def c26_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     rows = complete(rows, CANDIDATE)
     rules = list(rows[0]["rules"])

@@ -16,8 +16,8 @@ from course_lib.experiments.domain_adaptation.tables import (
     scores,
     under_way,
 )
-from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import Finding, Row
+from course_lib.measure.statistics import above, interval, mean, points, together, with_spread
 
 HEAD_ONLY = "feature extraction"
 DAY_SEED, NIGHT_SEED, SCENES_SEED = 41_000, 42_000, 43_000  # unlabelled pictures of the translator
@@ -56,7 +56,7 @@ def c23_measure(trial: dict) -> dict:
     """Accuracy on the night test pictures and on the day's validation pictures."""
     import time
 
-    from course_lib.training import evaluate
+    from course_lib.train.evaluation import evaluate
 
     begin = time.process_time()
     source, target = _pair(trial)
@@ -107,7 +107,7 @@ def _head_only(domains, trial: dict):
     from dataclasses import replace
 
     from course_lib import fit, load_task
-    from course_lib import strategies as S
+    from course_lib.train import strategies as S
 
     task = load_task("new-shapes", train=trial["pictures"], seed=trial["seed"])
     epochs = max(1, round(trial["steps"] * trial["batch"] / trial["pictures"]))
@@ -239,7 +239,7 @@ def c25_measure(trial: dict) -> dict:
 
 
 def _tested(model, domains) -> float:
-    from course_lib.training import evaluate
+    from course_lib.train.evaluation import evaluate
 
     return evaluate(model, domains.test)
 
@@ -282,7 +282,7 @@ def c25_judge(rows: list[Row]) -> Finding:
 def c25_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 2.6), layout="constrained")
     lanes = {

@@ -61,7 +61,7 @@ def bar(ax, place: int, values: np.ndarray, look) -> None:
 
 def bars(ax, rows: list[Row], names: list[str], key: str = "test") -> None:
     """One bar per method for the mean, a mark for every seed; the oracle is a line as well."""
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     for place, name in enumerate(names[::-1]):
         bar(ax, place, scores(rows, name, key), LOOKS[name])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_lib import decisions
+from course_lib.measure import decisions
 
 
 def patients_figure(found, children: int = 4):

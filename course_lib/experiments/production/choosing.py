@@ -6,9 +6,9 @@ downloaded. Accuracy does: it is measured for the nets whose weights are asked f
 
 import time
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import together
 from course_lib.experiments.study import Claim, Finding, Row
+from course_lib.measure.statistics import together
+from course_lib.train import strategies as S
 
 NAMES = ("worldnet", "mobilenet_v3_small", "efficientnet_b0", "resnet18", "resnet50", "vit_b_16",
          "vgg19")  # fmt: skip

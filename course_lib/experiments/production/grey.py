@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import above, mean, points, together, with_spread
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import backbone
+from course_lib.measure.statistics import above, mean, points, together, with_spread
+from course_lib.train import strategies as S
 
 REPEAT, SUM, MEAN, ONE, NEW = "repeat", "sum", "mean", "one channel", "new stem"
 # What learns: the head alone, the stem too, or everything.
@@ -71,7 +71,7 @@ def grey_model(model, way: str, seed: int = 0):
 @lru_cache(maxsize=8)
 def _task(name: str, train: int, seed: int, test: int):
     from course_lib import load_task
-    from course_lib.tasks import Split
+    from course_lib.data.split import Split
 
     task = load_task(name, train=train, seed=seed)
     return replace(task, test=Split(task.test.pictures[:test], task.test.labels[:test]))
@@ -91,7 +91,7 @@ def trials(size: dict) -> list[dict]:
 def measure(trial: dict) -> dict:
     """Train on grey pictures by one way in, and compare the features with those of repeating."""
     from course_lib import fit
-    from course_lib.baselines import features
+    from course_lib.train.baselines import features
 
     task = _task(trial["task"], trial["train"], trial["seed"], trial["test"])
     way = trial["way"]

@@ -6,10 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from course_lib import strategies as S
-from course_lib.experiments.spread import above, mean, points, together
 from course_lib.experiments.study import Claim, Finding, Row, select
 from course_lib.experiments.trials import STRATEGIES, backbone
+from course_lib.measure.statistics import above, mean, points, together
+from course_lib.train import strategies as S
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SHAPES, LIGHT = "new-shapes", "lamp-or-sky"
@@ -23,7 +23,7 @@ NONE = "none"
 def _task(name: str, train: int, seed: int, test: int):
     """A task with its first `test` test pictures; "lamp-or-sky" is made here."""
     from course_lib import load_task
-    from course_lib.tasks import Split
+    from course_lib.data.split import Split
 
     if name == LIGHT:
         return light(train, seed, test)
@@ -36,7 +36,9 @@ def light(train: int, seed: int, test: int):
     import torch
 
     from course_lib import world
-    from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Split, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.split import Split
+    from course_lib.data.task import Task
 
     def split(n: int, seed: int):
         labels = torch.arange(n) % 2
@@ -172,8 +174,8 @@ def c27_trials(size: dict) -> list[dict]:
 
 def serve_wrongly(trial: dict) -> dict:
     """Accuracy of a model that meets its test pictures with a mistake in the preprocessing."""
-    from course_lib import metrics
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
+    from course_lib.measure import metrics
 
     task = _task(trial["task"], trial["train"], trial["seed"], trial["test"])
     trained_with = trial["mistake"] if trial["when"] == BOTH else NONE
@@ -213,7 +215,7 @@ def _trained(task, train, seed, test, strategy, epochs, mistake):
 
 @lru_cache(maxsize=64)
 def _features(task: str, test: int, mistake: str):
-    from course_lib.baselines import features
+    from course_lib.train.baselines import features
 
     pictures = _task(task, 12, 0, test).test.pictures
     return features(with_mistake(backbone(), mistake), pictures)
@@ -274,7 +276,7 @@ def c27_judge(rows: list[Row]) -> Finding:
 def c27_draw(rows: list[Row]):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import LOOKS
+    from course_lib.measure.figures import LOOKS
 
     lanes, names = _lanes(rows), list(MISTAKES)[::-1]
     fig, axes = plt.subplots(
@@ -332,7 +334,7 @@ def mishap(trial: dict) -> dict:
     """Accuracy of a good model after one mishap on its way to its users."""
     import torch
 
-    from course_lib import metrics
+    from course_lib.measure import metrics
 
     task = _task(trial["task"], trial["train"], trial["seed"], trial["test"])
     keys = ("task", "train", "seed", "test")
@@ -358,7 +360,7 @@ def _served(model, pictures, name: str):
     """Logits, in train mode and small batches where the mishap says so."""
     import torch
 
-    from course_lib.training import predict
+    from course_lib.backbones.inference import predict
 
     if not name.startswith("train mode"):
         return predict(model, pictures)

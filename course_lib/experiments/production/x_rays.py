@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib import decisions
-from course_lib.experiments.spread import above, interval, mean, points, together, with_spread
 from course_lib.experiments.study import RESULTS, Claim, Finding, Row, select
 from course_lib.experiments.trials import (
     BASELINES,
@@ -21,6 +19,8 @@ from course_lib.experiments.trials import (
     STRATEGIES,
     backbone,
 )
+from course_lib.measure import decisions
+from course_lib.measure.statistics import above, interval, mean, points, together, with_spread
 
 CLASSES = ("clear", "opacity")
 REAL = RESULTS / "C29-real.json"
@@ -47,7 +47,8 @@ def clinic(
 ) -> Clinic:
     """A clinic's pictures. marker: how often the scanner's mark agrees with the label, 0.5: by
     chance; test_marker: the same for the test pictures (default: as in training)."""
-    from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Task
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.task import Task
 
     fair = marker if test_marker is None else test_marker
     found = _radiographs(test, TEST_SEED, fair)
@@ -75,7 +76,7 @@ def _radiographs(n: int, seed: int, marker: float):
 def _split(found, rows=None):
     import torch
 
-    from course_lib.tasks import Split
+    from course_lib.data.split import Split
 
     rows = slice(None) if rows is None else torch.as_tensor(rows)
     return Split(found.pictures[rows], found.labels[rows])
@@ -109,10 +110,10 @@ def measure_case(task, trial: dict, patients=None) -> dict:
 
     trial: strategy (or a baseline), rates (multiples of the strategy's own), epochs, seed.
     """
-    from course_lib.baselines import pixel_logistic_regression, random_frozen
-    from course_lib.strategies import for_net
-    from course_lib.training import predict
-    from course_lib.tuning import tune
+    from course_lib.backbones.inference import predict
+    from course_lib.train.baselines import pixel_logistic_regression, random_frozen
+    from course_lib.train.strategies import for_net
+    from course_lib.train.tuning import tune
 
     if trial["strategy"] == PIXELS:
         one = pixel_logistic_regression(task)
@@ -198,7 +199,7 @@ def c29_judge(rows: list[Row]) -> Finding:
 def c29_draw(rows: list[Row], title: str = "Phantom radiographs"):
     from matplotlib import pyplot as plt
 
-    from course_lib.figures import label_ends, look
+    from course_lib.measure.figures import label_ends, look
 
     sizes = sorted({row["train"] for row in rows})
     fig, ax = plt.subplots(figsize=(7.4, 4.2))
@@ -283,7 +284,7 @@ def c29b_trials(size: dict) -> list[dict]:
 def c29b_measure(trial: dict) -> dict:
     """Train on half of a pool; what the other half promises, and what new patients say."""
     from course_lib import evaluate, fit
-    from course_lib.tasks import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+    from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
 
     pool = _radiographs(trial["pool"], TRAIN_SEED + trial["seed"], 0.5)
     patients = pool.patient.numpy()
@@ -400,8 +401,8 @@ def marked_run(trial: dict):
 def c29c_measure(trial: dict) -> dict:
     """AUC at home and where the mark says nothing, and which places the net needs at home."""
     from course_lib import evaluate
+    from course_lib.data.recipes import TEST_SEED
     from course_lib.see.places import importance_of_places
-    from course_lib.tasks import TEST_SEED
 
     run, _ = marked_run(trial)
     fair = _radiographs(trial["test"], TEST_SEED, 0.5)

@@ -6,11 +6,12 @@ update(optimizer, loss, rates, step)
 """
 
 from collections.abc import Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from course_lib.backbones.inference import precision
 from course_lib.errors import CourseError
 
 
@@ -43,13 +44,6 @@ def update(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-
-
-def precision(device: torch.device):
-    """bf16 where it pays, on a GPU; float32 on the CPU."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 @contextmanager

@@ -301,7 +301,7 @@ def rates(strategy: Strategy, stages: Sequence[str], epoch: float, epochs: int) 
 
 
 @dataclass(frozen=True)
-class Row:
+class StageRow:
     """One line of `table`: a stage or the head.
 
     state: "learning", "locked", "waiting" (for its epoch).
@@ -313,7 +313,7 @@ class Row:
     state: str
 
 
-def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
+def table(backbone, strategy: Strategy, epoch: int = 0) -> list[StageRow]:
     """What each stage of `backbone` does in an epoch: its size, its peak learning rate and its
     state.
 
@@ -328,7 +328,7 @@ def table(backbone, strategy: Strategy, epoch: int = 0) -> list[Row]:
         learning = name in unlock and epoch >= unlock[name]
         state = "learning" if learning else "waiting" if name in unlock else "locked"
         size = sum(p.numel() for p in part.parameters())
-        rows.append(Row(name, size, peaks[name] if learning else 0.0, state))
+        rows.append(StageRow(name, size, peaks[name] if learning else 0.0, state))
     return rows
 
 

@@ -87,7 +87,7 @@ def style():
     """Inside, matplotlib draws in the look of the course."""
     from matplotlib import pyplot as plt
 
-    with plt.style.context(files("course_lib") / "course.mplstyle"):
+    with plt.style.context(files("course_lib.measure") / "course.mplstyle"):
         yield
 
 

@@ -15,8 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.downloads import File, data_folder, fetch, unpack
+from course_lib.data.downloads import File, data_folder, fetch, unpack
+from course_lib.data.reading import Unusable, read_picture
+from course_lib.data.split import stratified
 from course_lib.errors import CourseError
+from course_lib.world.digits import blend
+from course_lib.world.patches import patches
 
 # Checksums and addresses are those of torchvision.datasets and medmnist.
 IMAGENETTE = File(
@@ -229,8 +233,6 @@ def _complete(files: list[tuple[Path, int]], classes, folder: Path) -> list[tupl
 
 def _files(files: list[tuple[Path, int]], side: int) -> Pool:
     def read(rows: Tensor) -> Tensor:
-        from course_lib.folders import Unusable, read_picture
-
         pictures = []
         for row in rows.tolist():
             try:
@@ -283,8 +285,6 @@ def _mnist_blended() -> dict[str, Pool]:
     The patches are 28x28 pixels of scikit-learn's two photographs; training and test patches come
     from other regions. Picture i lies over patch i.
     """
-    from course_lib.world.digits import blend
-    from course_lib.world.patches import patches
 
     def over_photographs(split: str, pool: Pool) -> Pool:
         def read(rows: Tensor) -> Tensor:
@@ -426,8 +426,6 @@ def pools(name: str) -> dict[str, Pool]:
 
 def _held_out(pool: Pool, n: int, classes: int, name: str) -> tuple[Pool, Pool]:
     """The same n pictures of every call, as equal in class as can be, and the others."""
-    from course_lib.tasks import stratified
-
     order = torch.randperm(len(pool.labels), generator=torch.Generator().manual_seed(0))
     rows = stratified(pool.labels[order], n, classes)
     if rows is None:

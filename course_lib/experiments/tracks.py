@@ -22,8 +22,8 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from course_lib.adaptation import Domains
     from course_lib.backbones import Backbone
-    from course_lib.downloads import File
-    from course_lib.tasks import Task
+    from course_lib.data.downloads import File
+    from course_lib.data.task import Task
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Track:
     def load_task(self, role: str, train: int | None = None, seed: int = 0) -> "Task":
         """The task that plays a role on this track: see load_task. Raises CourseError for another
         role."""
-        from course_lib.tasks import load_task
+        from course_lib.data.tasks import load_task
 
         return load_task(self.task_name(role), train, seed)
 
@@ -74,8 +74,8 @@ class Track:
         names = [self.task_name(role) for role in roles or self.tasks]
         if self.name == "world":
             return []
-        from course_lib import photos
         from course_lib.backbones.loading import torchvision_file
+        from course_lib.data import photos
 
         files = [torchvision_file(self.backbone)]
         files += [file for name in names for file in photos.SETS[name].files]
@@ -86,7 +86,7 @@ class Track:
         lines = [f"Track {self.name}: {self.backbone}"]
         files = self.downloads(*roles)
         if files:
-            from course_lib.downloads import data_folder, describe
+            from course_lib.data.downloads import data_folder, describe
 
             total = sum(file.size for file in files if not file.target.is_file())
             place = str(data_folder()).replace(str(Path.home()), "~", 1)

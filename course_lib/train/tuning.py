@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from course_lib import strategies
 from course_lib.backbones.backbone import Backbone
+from course_lib.data.task import Task
 from course_lib.errors import CourseError
-from course_lib.stepping import Diverged
-from course_lib.strategies import Strategy
-from course_lib.tasks import Task
-from course_lib.training import Run, fit
+from course_lib.train import strategies
+from course_lib.train.fit import fit
+from course_lib.train.loop import Run
+from course_lib.train.stepping import Diverged
+from course_lib.train.strategies import Strategy
 
 MULTIPLES = (0.1, 0.3, 1.0, 3.0)  # of the strategy's own rate
 WIDEN = 3  # times that an axis of the grid may grow beyond its edge

@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from course_lib.data.split import Draw, Split
 from course_lib.errors import CourseError
-from course_lib.tasks import Split, Task
 
 LARGEST = 4 << 30  # bytes of pictures that a task may keep
 SHARE = 0.2  # of each class that is held out where no data set is given
@@ -21,7 +21,7 @@ RULE = (
 )
 
 
-def task_from_datasets(
+def read_datasets(
     train: Dataset,
     validation: Dataset | None = None,
     test: Dataset | None = None,
@@ -29,8 +29,7 @@ def task_from_datasets(
     classes: Sequence[str] | None = None,
     size: int | None = None,
     name: str = "own data",
-    metric: str = "accuracy",
-) -> Task:
+) -> Draw:
     """See Task.from_datasets."""
     given = {"train": train, "validation": validation, "test": test}
     given = {split: data for split, data in given.items() if data is not None}
@@ -46,18 +45,7 @@ def task_from_datasets(
     notes = _without_copies(parts)
     if notes:
         warnings.warn(f"{name}: {'; '.join(notes)}", stacklevel=3)
-    return Task(
-        name=name,
-        title=f"{name}: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}",
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
-        classes=names,
-        metric=metric,
-        similarity="different",
-        provenance=type(train).__name__,
-        notes=notes,
-    )
+    return Draw(parts["train"], parts["validation"], parts["test"], names, notes)
 
 
 def _class_names(given: dict[str, Dataset], classes) -> tuple[str, ...] | None:

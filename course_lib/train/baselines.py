@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from course_lib import metrics
-from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone
-from course_lib.tasks import Split, Task, drain
-from course_lib.training import chunk_size, evaluating
+from course_lib.backbones.inference import chunk_size, evaluating
+from course_lib.data.augmentation import augmented
+from course_lib.data.split import Split
+from course_lib.data.task import Task
+from course_lib.data.tasks import drain
+from course_lib.measure import metrics
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
 ITERATIONS, ROUND = 500, 20  # of the solver: at most, and at a time

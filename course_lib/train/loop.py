@@ -1,33 +1,32 @@
-"""Train a pretrained net on a new task: fit, evaluate.
+"""The training loop, as a run that can be stepped.
 
-`Run._loop` is the whole training loop; read it first. The rest prepares it or reads what it leaves.
-
-    run = fit(load_backbone(), load_task("new-shapes", train=100), strategies.FEATURE_EXTRACTION)
-    run.test, run.seconds, run.trainable_parameters
+`Run._loop` is the whole loop; read it first. The rest prepares it or reads what it leaves. `fit`
+makes a run and goes through it.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import metrics, strategies
-from course_lib.augmentation import augmented
-from course_lib.backbones.backbone import Backbone, check_pictures
+from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.inference import chunk_size, evaluating, precision
+from course_lib.data.augmentation import augmented
+from course_lib.data.task import Task
+from course_lib.data.tasks import load_task
 from course_lib.errors import CourseError
-from course_lib.stepping import forward_pass, precision, update
-from course_lib.strategies import HEAD, Strategy
-from course_lib.tasks import Split, Task, load_task
+from course_lib.measure import metrics
+from course_lib.train import strategies
+from course_lib.train.evaluation import evaluate
+from course_lib.train.stepping import forward_pass, update
+from course_lib.train.strategies import HEAD, Strategy
 
-CACHE_LIMIT = (
-    1 << 30
-)  # bytes of features that a run may keep; beyond it they are computed each time
-VIEWS = 4  # views per picture that augment=True makes
+CACHE_LIMIT = 1 << 30  # bytes of features a run may keep; beyond it they are computed each time
 
 
 @dataclass(frozen=True)
@@ -306,113 +305,6 @@ class Run:
         )
 
 
-def prepare_run(
-    model: Backbone,
-    task: Task,
-    strategy: Strategy,
-    epochs: int = 10,
-    *,
-    lr: float | None = None,
-    batch_size: int = 32,
-    seed: int = 0,
-    augment: bool | int = False,
-    cache: bool = True,
-    validate_every: int = 1,
-    keep_best: bool = False,
-    test: bool = True,
-    mitigation=None,
-    device: str | torch.device | None = None,
-) -> Run:
-    """A run that has not started: `for tick in run.ticks(): ...` advances it.
-
-    Arguments as for `fit`.
-    """
-    for value, kind in ((model, Backbone), (task, Task), (strategy, Strategy)):
-        if not isinstance(value, kind):
-            raise CourseError(
-                f"fit(model, task, strategy) needs a {kind.__name__} there; got {value!r}. "
-                "load_backbone, load_task and strategies make them."
-            )
-    if not isinstance(augment, (bool, int)) or augment < 0:
-        raise CourseError(f"augment must be True, False or a number of views; got {augment!r}.")
-    views = VIEWS if augment is True else int(augment)
-    settings = Settings(epochs, batch_size, seed, views, cache, validate_every, keep_best, test)
-    strategy = strategies.for_net(strategy if lr is None else replace(strategy, lr=lr), model)
-    if strategy.trainable and strategy.head_epochs >= epochs:
-        raise CourseError(
-            f"{strategy.name} trains the head alone for {strategy.head_epochs} epochs, and the "
-            "run has "
-            f"only {epochs}. Ask for more epochs, or replace(strategy, head_epochs={epochs // 2})."
-        )
-    if len(task.train.labels) < 2:
-        raise CourseError(
-            f"{task.name} has {len(task.train.labels)} training pictures; 2 are needed."
-        )
-    device = torch.device(device) if device else default_device()
-    start = model.fresh(seed) if strategy.from_scratch else model
-    learner = start.with_head(len(task.classes), seed).to(device)
-    learning = strategies.learning_stages(strategy, learner.stage_names)
-    for name, stage in learner.stages.items():
-        # On a CPU this layout quickens large batches forward, as a cache wants them, not the small
-        # steps of a plain loop.
-        if device.type == "cuda" or (cache and name not in learning):
-            stage.to(memory_format=torch.channels_last)
-    return Run(learner, task, strategy, settings, model, mitigation)
-
-
-def fit(
-    model: Backbone,
-    task: Task,
-    strategy: Strategy,
-    epochs: int = 10,
-    *,
-    progress: bool = True,
-    on_tick: Callable[["Run", Tick], None] | None = None,
-    **settings,
-) -> Run:
-    """Train a copy of `model` with a new head on `task`. The model itself is not changed.
-
-    model: from load_backbone. task: from load_task. strategy: one of course_lib.strategies.
-    epochs: passes over the training pictures.
-    lr: peak learning rate of the head, in place of the strategy's.
-    batch_size: largest number of pictures in a step.
-    seed: decides the new head, the order, augmentation and dropout. Equal seeds give equal weights
-    on the CPU.
-    augment: number of random views of each picture, taken in turn, epoch by epoch; True means 4.
-    cache: compute frozen stages once and keep their outputs. False computes them at every step.
-    validate_every: epochs between two measurements on the validation pictures; 0: none.
-    keep_best: end with the weights of the best validation score instead of the last ones.
-    test: measure the test pictures at the end. Without it `run.test` does so when first asked.
-    mitigation: what holds forgetting back by a further term of the loss, such as
-        `course_lib.forgetting.L2SP(0.1)`.
-    on_tick: called with the run and each tick, on nobody's clock, such as a `forgetting.Meter`.
-    device: default: a GPU when there is one. There it trains in bf16.
-    progress: show a bar when it takes longer than a second.
-
-    Ctrl-C (or the notebook's stop button) ends the run early; what has been learned so far is
-    returned. Raises CourseError for arguments that do not fit each other and when the loss stops
-    being a number.
-    """
-    from tqdm import tqdm
-
-    run = prepare_run(model, task, strategy, epochs, **settings)
-    total = run.batches * epochs
-    # Nothing is passed when bars are wanted, so that TQDM_DISABLE=1 can still say no.
-    quiet = {} if progress else {"disable": True}
-    bar = tqdm(total=total, desc=strategy.name, unit="step", delay=1, leave=False, **quiet)
-    try:
-        for tick in run.ticks():
-            bar.update(tick.kind == "train")
-            if on_tick:
-                on_tick(run, tick)
-    except KeyboardInterrupt:
-        bar.write(f"Stopped after {run.step} of {total} steps.")
-    finally:
-        bar.close()
-        run.model.eval()
-    return run
-
-
 def make_optimizer(model: Backbone, strategy: Strategy) -> torch.optim.AdamW:
     """AdamW with one named group per stage that ever learns, and one for the head.
 
@@ -467,83 +359,3 @@ def frozen_part(model: Backbone, x: Tensor, start: int, cached: bool = False) ->
     with torch.no_grad():
         x = model.run_stages(model.prepare(x), 0, start)
     return x.contiguous() if x.device.type == "cpu" else x
-
-
-def predict(model: Backbone, pictures: Tensor) -> Tensor:
-    """Logits, float32 (n, classes) on the CPU, of pictures as `Backbone.prepare` takes them."""
-    check_pictures(pictures)
-    parts = [torch.empty(0, model.classes)]
-    with torch.inference_mode(), evaluating(model), precision(model.device):
-        for chunk in pictures.split(chunk_size(model)):
-            parts.append(model(model.prepare(chunk.to(model.device))).float().cpu())
-    return torch.cat(parts)
-
-
-def evaluate(
-    model: Backbone,
-    data: Task | Split | tuple[Tensor, Tensor],
-    split: str = "test",
-    metric: str | None = None,
-) -> float:
-    """The metric, 0..1, of a model on a split of a task or on (pictures, labels).
-
-    split: "train", "validation" or "test", for a task. metric: default: the task's, or accuracy.
-    A model that names its classes is asked for the task's classes by name, whatever their order.
-    Raises CourseError when model and task have other classes.
-    """
-    if isinstance(data, Task):
-        if split not in ("train", "validation", "test"):
-            raise CourseError(f"No split {split!r}. There are: train, validation, test.")
-        pictures, labels = getattr(data, split)
-        labels = labels if not model.source_classes else _renumbered(model, data)[labels]
-        if not model.source_classes and len(data.classes) != model.classes:
-            raise _other_classes(model, data)
-        metric = metric or data.metric
-    else:
-        pictures, labels = data
-        if len(pictures) != len(labels):
-            raise CourseError(f"Got {len(pictures)} pictures and {len(labels)} labels.")
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
-            raise CourseError(f"Labels must lie between 0 and {model.classes - 1} for this model.")
-    return metrics.score(metric or "accuracy", predict(model, pictures), labels)
-
-
-def _renumbered(model: Backbone, task: Task) -> Tensor:
-    """For each class of the task the logit of the model that stands for it."""
-    place = {name: i for i, name in enumerate(model.source_classes)}
-    if not all(name in place for name in task.classes):
-        raise _other_classes(model, task)
-    return torch.tensor([place[name] for name in task.classes])
-
-
-def _other_classes(model: Backbone, task: Task) -> CourseError:
-    return CourseError(
-        f"This model tells {model.classes} other classes apart, not the {len(task.classes)} of "
-        f"{task.name}. Train a head first: fit(model, task, strategies.FEATURE_EXTRACTION).model"
-    )
-
-
-def default_device() -> torch.device:
-    """A CUDA GPU when there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def chunk_size(model: Backbone) -> int:
-    """Pictures to push through at once without gradients: about 30 ms for WorldNet on two cores.
-
-    Larger chunks are not faster on a CPU, and a widget would be slow to answer.
-    """
-    per_picture = (model.architecture.size / 64) ** 2
-    return max(8, int((2048 if model.device.type == "cuda" else 32) / per_picture))
-
-
-@contextmanager
-def evaluating(model: nn.Module):
-    """Eval mode inside; afterwards every module has the mode it had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

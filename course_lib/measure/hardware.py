@@ -1,9 +1,35 @@
-"""What this machine really gives us: a container's share, not the host's size."""
+"""What this machine is, and what it really gives us: a container's share, not the host's size."""
 
 import os
+import platform
+from importlib import metadata
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+
+
+def machine() -> dict:
+    """Versions and hardware, for every number that is stored."""
+    import torch  # `course doctor` looks at cores and memory where torch may be broken
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        processor = names[0] if names else processor
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": metadata.version("torchvision"),  # importing it takes 170 MB
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+    }
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:

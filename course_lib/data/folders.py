@@ -8,23 +8,19 @@ import hashlib
 import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
+from course_lib.data.reading import SMALLEST, Unusable, read_picture
+from course_lib.data.split import Draw, Split, check_draw, stratified
 from course_lib.errors import CourseError
-from course_lib.tasks import Split, Task, stratified
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
-SMALLEST = 8  # pixels of the shorter side
-LARGEST = 100_000_000  # pixels in all
 LEAST = 5  # pictures per class: 3 to train on, 1 to validate, 1 to test
 SHARE = 0.2  # of each class to validate, and as many to test
 
 
-def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 64) -> Task:
-    """The pictures below `path` as a Task; the names of its sub-folders are the classes.
+def read_folder(path: str, train: int | None = None, seed: int = 0, size: int = 64) -> Draw:
+    """The pictures below `path`, drawn for a task; the names of its sub-folders are the classes.
 
     Of each class one fifth is for validation and one fifth for test, always the same pictures;
     `train` labels are drawn from the rest (default: all of it). Pictures are turned as the camera
@@ -33,6 +29,7 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
 
     Raises CourseError when the folder, a class or the number of pictures makes a task impossible.
     """
+    check_draw(train, seed)
     root = Path(path).expanduser()
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
@@ -87,60 +84,7 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
         order = torch.randperm(len(pool.labels), generator=torch.Generator().manual_seed(seed))
         rows = order[stratified(pool.labels[order], train, len(classes))]
         pool = Split(pool.pictures[rows], pool.labels[rows])
-    return Task(
-        name=f"folder:{path}",
-        title=f"Your pictures: {', '.join(classes)}",
-        train=pool,
-        validation=parts["validation"],
-        test=parts["test"],
-        classes=classes,
-        metric="accuracy",
-        similarity="different",
-        provenance=str(root),
-        notes=tuple(problems),
-    )
-
-
-class Unusable(Exception):
-    """Why a file cannot be used, in words for its owner."""
-
-
-def read_picture(file: Path, size: int) -> Tensor:
-    """One picture as the course sees it: uint8 (3, size, size). Raises Unusable with the reason.
-
-    Turned as the camera noted, made RGB (transparent parts white), scaled and cut to a square
-    around the centre.
-    """
-    if file.suffix.lower() not in SUFFIXES:
-        raise Unusable(f"not a picture ({file.suffix or 'no'} suffix)")
-    try:
-        with warnings.catch_warnings(), Image.open(file) as image:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            width, height = image.size
-            if width * height > LARGEST:
-                raise Unusable(f"too large, {width} x {height} pixels")
-            if min(width, height) < SMALLEST:
-                raise Unusable(f"too small, {width} x {height} pixels; {SMALLEST} are needed")
-            image.draft("RGB", (2 * size, 2 * size))  # JPEG: decode no more than is needed
-            image = _rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError as error:
-        raise Unusable("too large") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unusable(f"damaged or not a picture ({error})") from error
-    image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16 and 32 bits a pixel: stretch to what there is
-        values = np.asarray(image, dtype=np.float64)
-        spread = np.ptp(values) or 1.0
-        image = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    return Draw(pool, parts["validation"], parts["test"], classes, tuple(problems))
 
 
 def _check_counts(path: str, classes, labels: list[int], problems: list[str]) -> None:

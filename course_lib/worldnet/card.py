@@ -8,45 +8,15 @@ weights
 
 import hashlib
 import json
-import os
-import platform
-from importlib import metadata
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from course_lib.errors import CourseError
-from course_lib.pretraining import (
-    MEAN,
-    STD,
-    Pupil,
-    Recipe,
-    class_names,
-    source_accuracy,
-    write_atomically,
-)
-
-
-def machine() -> dict:
-    """Versions and hardware, for every number that is stored."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    processor = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        processor = names[0] if names else processor
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": metadata.version("torchvision"),  # importing it takes 170 MB
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "gpu": gpu,
-    }
+from course_lib.files import write_atomically
+from course_lib.measure.hardware import machine
+from course_lib.worldnet.recipe import MEAN, STD, Pupil, Recipe, class_names, source_accuracy
 
 
 def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
@@ -60,8 +30,6 @@ def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
     Raises:
         CourseError: no checkpoint, an unfinished one, or no room to write.
     """
-    from safetensors.torch import save_file
-
     if not checkpoint.exists():
         raise CourseError(f"No checkpoint at {checkpoint}. `course pretrain` makes one.")
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -98,8 +66,7 @@ def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
 
 def write_card(weights: Path, card: dict) -> None:
     """Write the card beside the weights, atomically."""
-    text = json.dumps(card, indent=1) + "\n"
-    write_atomically(weights.with_suffix(".json"), lambda part: part.write_text(text))
+    write_atomically(weights.with_suffix(".json"), json.dumps(card, indent=1) + "\n")
 
 
 def transfer_table(card: dict) -> str:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from course_lib import strategies
 from course_lib.errors import CourseError
-from course_lib.stepping import Diverged, forward_pass, update
-from course_lib.strategies import HEAD
-from course_lib.training import Run, frozen_part, set_trainable
+from course_lib.train import strategies
+from course_lib.train.loop import Run, frozen_part, set_trainable
+from course_lib.train.stepping import Diverged, forward_pass, update
+from course_lib.train.strategies import HEAD
 
 SMOOTHING = 0.8  # share of the old value in the running mean of the losses
 EXPLODED = 3.0  # the search ends when the smoothed loss is this many times its smallest value

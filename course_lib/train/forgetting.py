@@ -18,14 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone
-from course_lib.baselines import adapt_batch_norm, features
+from course_lib.data.split import Split
+from course_lib.data.tasks import load_task
 from course_lib.errors import CourseError
-from course_lib.metrics import accuracy
+from course_lib.measure.metrics import accuracy
 from course_lib.see.activations import stage_maps
 from course_lib.see.similarity import linear_cka
-from course_lib.strategies import HEAD
-from course_lib.tasks import Split, load_task
-from course_lib.training import Run, frozen_part
+from course_lib.train.baselines import adapt_batch_norm, features
+from course_lib.train.loop import Run, frozen_part
+from course_lib.train.strategies import HEAD
 
 ExtraLoss = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -42,7 +43,7 @@ def source_pictures(backbone: Backbone, n: int = 200, split: str = "test", seed:
     """
     if backbone.name != "worldnet" or not backbone.source_classes:
         raise CourseError(
-            f"The source task of this {backbone.name} is not built in. Make a tasks.Split of its "
+            f"The source task of this {backbone.name} is not built in. Make a Split of its "
             "pictures, labelled by the place of their class in the source head."
         )
     train = max(n, len(backbone.source_classes)) if split == "train" else None

@@ -1,0 +1,1 @@
+"""Target tasks and where their pictures come from."""

@@ -1,0 +1,1 @@
+"""Measuring and showing: metrics, decisions, statistics, figures, the machine."""

@@ -1,0 +1,1 @@
+"""Training on a new task: strategies, the loop, tuning, baselines, forgetting."""
