@@ -87,6 +87,7 @@ class FromMemory:
 
 def tutorial_loop(model, task, batches, strategy, epochs: int, seed: int):
     """The loop of most tutorials over `batches()`. Gives (seconds, test accuracy)."""
+    strategy = S.for_net(strategy, model)
     net = model.with_head(len(task.classes), seed)
     net.requires_grad_(False)
     learning = [
