@@ -20,6 +20,7 @@ from course_lib.training import chunk_size, evaluating
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
 ITERATIONS, ROUND = 500, 20  # of the solver: at most, and at a time
 SPLITS = ("train", "validation", "test")
+NEVER = -1e30  # score of a class that no training picture has
 PIXELS = 16  # side to which pictures are reduced for the pixel classifier
 
 
@@ -140,7 +141,7 @@ def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None
         scores = torch.from_numpy(classifier.decision_function(inputs[split])).double()
         if scores.ndim == 1:  # two classes: the score of the second against the first
             scores = torch.stack([torch.zeros_like(scores), scores], 1)
-        logits = torch.full((len(truth), len(task.classes)), -torch.inf, dtype=torch.float64)
+        logits = torch.full((len(truth), len(task.classes)), NEVER, dtype=torch.float64)
         logits[:, torch.from_numpy(classifier.classes_)] = scores
         return metrics.score(task.metric, logits, truth)
 

@@ -5,6 +5,7 @@ used.
 """
 
 import hashlib
+import os
 import warnings
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.errors import CourseError
-from course_lib.tasks import Split, Task, stratified
+from course_lib.tasks import Split, Task, distinct, stratified
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 SMALLEST = 8  # pixels of the shorter side
@@ -33,16 +35,24 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
 
     Raises CourseError when the folder, a class or the number of pictures makes a task impossible.
     """
-    root = Path(path).expanduser()
+    root = checks.path(path, "folder:PATH")
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise CourseError(
             f"folder:{path}: {root} {what}. Give a folder with one sub-folder of pictures per "
             "class."
         )
-    if not isinstance(size, int) or not SMALLEST <= size <= 1024:
-        raise CourseError(f"size must be from {SMALLEST} to 1024 pixels; got {size!r}.")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    size = checks.whole_number(size, "size", SMALLEST, 1024)
+    seed = checks.seed(seed)
+    if train is not None:
+        train = checks.whole_number(train, "train", 1)
+    try:
+        folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise CourseError(
+            f"folder:{path}: {root} cannot be opened ({error.strerror or error}). Give yourself "
+            "the right to read it."
+        ) from error
     if len(folders) < 2:
         found = f"only {folders[0].name}" if folders else "none"
         raise CourseError(
@@ -50,26 +60,28 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
             f"{found} in "
             f"{root}."
         )
+    classes = distinct([folder.name for folder in folders], f"folder:{path}")
     pictures, labels, problems = [], [], []
-    seen: dict[str, Path] = {}
+    seen: dict[str, tuple[Path, int]] = {}
     for label, folder in enumerate(folders):
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            if file.name.startswith(".") or file.name == "Thumbs.db":
-                continue
+        files, closed = files_below(folder)
+        problems += [f"{inner.relative_to(root)}: {reason}" for inner, reason in closed]
+        for file in files:
             shown = file.relative_to(root)
             try:
                 picture = read_picture(file, size)
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
             except Unusable as reason:
                 problems.append(f"{shown}: {reason}")
                 continue
+            digest = hashlib.sha256(picture.numpy()).hexdigest()
             if digest in seen:
-                problems.append(f"{shown}: the same picture as {seen[digest]}")
+                first, other = seen[digest]
+                under = "" if other == label else ", under another class"
+                problems.append(f"{shown}: the same picture as {first}{under}")
                 continue
-            seen[digest] = shown
+            seen[digest] = (shown, label)
             pictures.append(picture)
             labels.append(label)
-    classes = tuple(folder.name for folder in folders)
     _check_counts(path, classes, labels, problems)
     if problems:
         warnings.warn(
@@ -99,6 +111,27 @@ def load_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
         provenance=str(root),
         notes=tuple(problems),
     )
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The files of a folder and of those in it, in order, and the folders that cannot be opened.
+
+    Hidden files and folders are passed over. The second: (folder, reason in words).
+    """
+    files, closed = [], []
+
+    def note(error: OSError) -> None:
+        reason = error.strerror or error
+        closed.append((Path(error.filename), f"this folder cannot be opened ({reason})"))
+
+    for inner, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [
+            Path(inner, name)
+            for name in names
+            if not name.startswith(".") and name != "Thumbs.db" and Path(inner, name).is_file()
+        ]
+    return sorted(files), sorted(closed)
 
 
 class Unusable(Exception):
@@ -134,6 +167,8 @@ def read_picture(file: Path, size: int) -> Tensor:
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 and 32 bits a pixel: stretch to what there is
         values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise Unusable("it holds NaN or infinite values")
         spread = np.ptp(values) or 1.0
         image = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
     if image.has_transparency_data:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from course_lib import strategies
-from course_lib.errors import CourseError
+from course_lib import checks, strategies
 from course_lib.strategies import HEAD
 from course_lib.training import Run, frozen_part, own_randomness, precision, unlock
 
@@ -53,11 +52,9 @@ def find_rate(
     were, bit by bit, also when it fails.
     Raises CourseError for rates that do not rise and for fewer than 10 steps.
     """
-    if not 0 < lowest < highest or steps < 10:
-        raise CourseError(
-            f"find_rate needs 0 < lowest < highest and 10 steps or more; got {lowest}, {highest}, "
-            f"{steps}."
-        )
+    highest = checks.number(highest, "highest", above=0, most=strategies.LARGEST_RATE)
+    lowest = checks.number(lowest, "lowest", above=0, below=highest)
+    steps, seed = checks.whole_number(steps, "steps", 10), checks.seed(seed)
     rates = [lowest * (highest / lowest) ** (i / (steps - 1)) for i in range(steps)]
     before = _remember(run)
     try:

@@ -12,33 +12,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from course_lib import checks
 from course_lib.errors import CourseError
 
+LARGEST_RATE = 1e3  # of the head; AdamW moves every weight by up to its rate in a step
 BATCH_NORM_MODES = ("eval", "train", "adapt")
 HEAD = "head"
 
 
-def _require(condition: bool, field: str, value, allowed: str) -> None:
-    if not condition:
-        raise CourseError(f"Strategy: {field} must be {allowed}; got {value!r}.")
-
-
-def _require_learn(learn) -> None:
-    names = isinstance(learn, tuple) and learn and all(isinstance(n, str) for n in learn)
-    _require(
-        learn == "all" or _is_count(learn) or bool(names),
-        "learn",
-        learn,
-        'a number of last stages, "all", or a tuple of stage names',
-    )
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _checked_learn(learn) -> int | str | tuple[str, ...]:
+    if isinstance(learn, str) and learn == "all":
+        return learn
+    if isinstance(learn, tuple):
+        return checks.names(learn, "Strategy: learn")
+    try:
+        return checks.whole_number(learn, "learn")
+    except CourseError as error:
+        raise CourseError(
+            'Strategy: learn must be a number of last stages, "all", or a tuple of stage names; '
+            f"got {learn!r}."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -76,41 +69,26 @@ class Strategy:
     warmup: float = 0.1
 
     def __post_init__(self):
-        _require(bool(self.name) and isinstance(self.name, str), "name", self.name, "some text")
-        _require_learn(self.learn)
-        for field in ("lr", "ratio"):
-            value = getattr(self, field)
-            _require(_is_number(value) and value > 0, field, value, "a number above 0")
-        _require(
-            _is_number(self.decay) and 0 < self.decay <= 1,
-            "decay",
-            self.decay,
-            "a number above 0, up to 1",
-        )
+        if not isinstance(self.name, str) or not self.name:
+            raise CourseError(f"Strategy: name must be some text; got {self.name!r}.")
+
+        def number(field, **limits):
+            return checks.number(getattr(self, field), f"Strategy: {field}", **limits)
+
+        plain = {
+            "learn": _checked_learn(self.learn),
+            "lr": number("lr", above=0, most=LARGEST_RATE),
+            "ratio": number("ratio", above=0),
+            "decay": number("decay", above=0, most=1),
+            "weight_decay": number("weight_decay", least=0),
+            "warmup": number("warmup", least=0, below=1),
+            "batch_norm": checks.one_of(self.batch_norm, "batch_norm", BATCH_NORM_MODES),
+            "from_scratch": checks.true_or_false(self.from_scratch, "Strategy: from_scratch"),
+        }
         for field in ("head_epochs", "unfreeze_every"):
-            value = getattr(self, field)
-            _require(_is_count(value), field, value, "a whole number of epochs, 0 or more")
-        _require(
-            self.batch_norm in BATCH_NORM_MODES,
-            "batch_norm",
-            self.batch_norm,
-            " or ".join(repr(mode) for mode in BATCH_NORM_MODES),
-        )
-        _require(
-            isinstance(self.from_scratch, bool), "from_scratch", self.from_scratch, "True or False"
-        )
-        _require(
-            _is_number(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay",
-            self.weight_decay,
-            "a number, 0 or more",
-        )
-        _require(
-            _is_number(self.warmup) and 0 <= self.warmup < 1,
-            "warmup",
-            self.warmup,
-            "a share of the run, 0 or more and below 1",
-        )
+            plain[field] = checks.whole_number(getattr(self, field), f"Strategy: {field}")
+        for field, value in plain.items():  # NumPy's numbers become Python's
+            object.__setattr__(self, field, value)
         if self.from_scratch and self.learn != "all":
             raise CourseError(
                 f"Strategy {self.name!r}: from_scratch=True with learn={self.learn!r} would "

@@ -9,6 +9,7 @@
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -17,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import metrics, strategies
+from course_lib import checks, metrics, strategies
 from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone, check_pictures
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, Diverged
 from course_lib.strategies import HEAD, Strategy
 from course_lib.tasks import Split, Task, load_task
 
@@ -29,10 +30,6 @@ CACHE_LIMIT = (
 )  # bytes of features that a run may keep; beyond it they are computed each time
 VIEWS = 4  # views per picture that augment=True makes
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # head rates that `tune` tries
-
-
-class Diverged(CourseError):
-    """Training whose loss is no longer a number."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,17 @@ class Settings:
     test: bool = True
 
     def __post_init__(self):
-        least = {"epochs": 1, "batch_size": 1, "seed": 0, "views": 0, "validate_every": 0}
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < smallest:
-                raise CourseError(f"{name} must be a whole number from {smallest}; got {value!r}.")
-        if self.keep_best and not self.validate_every:
+        least = {"epochs": 1, "batch_size": 1, "views": 0, "validate_every": 0}
+        plain = {n: checks.whole_number(getattr(self, n), n, low) for n, low in least.items()}
+        plain["seed"] = checks.seed(self.seed)
+        for name in ("cache", "keep_best", "test"):
+            plain[name] = checks.true_or_false(getattr(self, name), name)
+        for name, value in plain.items():  # NumPy's numbers become Python's
+            object.__setattr__(self, name, value)
+        if self.keep_best and not 1 <= self.validate_every <= self.epochs:
             raise CourseError(
-                "keep_best needs a validation score: set validate_every to 1 or more."
+                f"keep_best needs a validation score: set validate_every to 1 up to the number of "
+                f"epochs, {self.epochs}; got {self.validate_every}."
             )
 
 
@@ -296,8 +296,14 @@ class Run:
 
     @property
     def trainable_parameters(self) -> int:
-        """How many numbers the strategy trains, the new head's included."""
-        return sum(p.numel() for group in self.optimizer.param_groups for p in group["params"])
+        """How many numbers the strategy trains within the run's epochs, the head's included."""
+        opening = strategies.unlock_epochs(self.strategy, self.model.stage_names)
+        return sum(
+            p.numel()
+            for group in self.optimizer.param_groups
+            for p in group["params"]
+            if opening.get(group["name"], 0) < self.settings.epochs
+        )
 
     def source_accuracy(self, task: Task | None = None) -> float:
         """Accuracy on the source task of this run's backbone under its old head: what was not
@@ -353,10 +359,15 @@ def prepare_run(
                 f"fit(model, task, strategy) needs a {kind.__name__} there; got {value!r}. "
                 "load_backbone, load_task and strategies make them."
             )
-    if not isinstance(augment, (bool, int)) or augment < 0:
-        raise CourseError(f"augment must be True, False or a number of views; got {augment!r}.")
-    views = VIEWS if augment is True else int(augment)
+    views = augment if augment is not True else VIEWS
+    views = checks.whole_number(0 if views is False else views, "augment")
     settings = Settings(epochs, batch_size, seed, views, cache, validate_every, keep_best, test)
+    epochs = settings.epochs
+    if mitigation is not None and not callable(getattr(mitigation, "begin", None)):
+        raise CourseError(
+            "mitigation must be one of course_lib.forgetting's, such as forgetting.L2SP(0.1); got "
+            f"{mitigation!r}."
+        )
     if lr is not None:
         strategy = replace(strategy, lr=lr)
     if strategy.learn and strategy.head_epochs >= epochs:
@@ -369,15 +380,34 @@ def prepare_run(
         raise CourseError(
             f"{task.name} has {len(task.train.labels)} training pictures; 2 are needed."
         )
-    device = torch.device(device) if device else default_device()
-    start = model.fresh(seed) if strategy.from_scratch else model
-    learner = start.with_head(len(task.classes), seed).to(device)
+    for split, wanted in (("validation", settings.validate_every), ("test", settings.test)):
+        if wanted and not len(getattr(task, split).labels):
+            off = "validate_every=0" if split == "validation" else "test=False"
+            raise CourseError(
+                f"{task.name} has no {split} pictures to measure on: give it some, or set {off}."
+            )
+    device = checks.device(device) if device is not None else default_device()
+    _warn_of_locked(strategy, model, epochs)
+    start = model.fresh(settings.seed) if strategy.from_scratch else model
+    learner = start.with_head(len(task.classes), settings.seed).to(device)
     learning = strategies.learning_stages(strategy, learner.stage_names)
     for name, stage in learner.stages.items():
         # On a CPU this layout quickens large batches forward, not small steps of late stages.
         if device.type == "cuda" or name not in learning:
             stage.to(memory_format=torch.channels_last)
     return Run(learner, task, strategy, settings, model, mitigation)
+
+
+def _warn_of_locked(strategy: Strategy, model: Backbone, epochs: int) -> None:
+    opening = strategies.unlock_epochs(strategy, model.stage_names)
+    locked = [name for name, epoch in opening.items() if epoch >= epochs]
+    if locked:
+        warnings.warn(
+            f"{strategy.name} never unlocks {', '.join(locked)}: the first of them would learn "
+            f"after epoch {min(opening[name] for name in locked)}, and the run has {epochs}. Ask "
+            "for more epochs or a smaller unfreeze_every.",
+            stacklevel=3,
+        )
 
 
 def fit(
@@ -416,7 +446,7 @@ def fit(
     from tqdm import tqdm
 
     run = prepare_run(model, task, strategy, epochs, **settings)
-    total = run.batches * epochs
+    total = run.batches * run.settings.epochs
     # Nothing is passed when bars are wanted, so that TQDM_DISABLE=1 can still say no.
     quiet = {} if progress else {"disable": True}
     bar = tqdm(total=total, desc=strategy.name, unit="step", delay=1, leave=False, **quiet)
@@ -501,23 +531,45 @@ def evaluate(
 
     split: "train", "validation" or "test", for a task. metric: default: the task's, or accuracy.
     A model that names its classes is asked for the task's classes by name, whatever their order.
-    Raises CourseError when model and task have other classes.
+    labels: whole numbers (n,), or (n, 1) as MedMNIST has them.
+    Raises CourseError when model and task have other classes, for labels of another shape, and
+    Diverged when the answers are not finite.
     """
     if isinstance(data, Task):
-        if split not in ("train", "validation", "test"):
-            raise CourseError(f"No split {split!r}. There are: train, validation, test.")
+        checks.one_of(split, "split", ("train", "validation", "test"))
         pictures, labels = getattr(data, split)
         labels = labels if not model.source_classes else _renumbered(model, data)[labels]
         if not model.source_classes and len(data.classes) != model.classes:
             raise _other_classes(model, data)
         metric = metric or data.metric
     else:
-        pictures, labels = data
-        if len(pictures) != len(labels):
-            raise CourseError(f"Got {len(pictures)} pictures and {len(labels)} labels.")
+        pictures, labels = _pictures_and_labels(data)
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
             raise CourseError(f"Labels must lie between 0 and {model.classes - 1} for this model.")
     return metrics.score(metric or "accuracy", predict(model, pictures), labels)
+
+
+def _pictures_and_labels(data) -> tuple[Tensor, Tensor]:
+    """(pictures, labels (n,)) of what a caller gave as such."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise CourseError(
+            f"evaluate takes a Task or (pictures, labels); got {type(data).__name__}."
+        )
+    pictures, labels = data
+    check_pictures(pictures)
+    try:
+        labels = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CourseError(f"Labels must be whole numbers, one per picture: {error}.") from error
+    if not labels.ndim or len(pictures) != len(labels):
+        raise CourseError(f"Got {len(pictures)} pictures and {labels.numel()} labels.")
+    shape, n = tuple(labels.shape), len(pictures)
+    if shape not in ((n,), (n, 1)) or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise CourseError(
+            f"Labels must be whole numbers, one for each of the {n} pictures; got {labels.dtype} "
+            f"{shape}."
+        )
+    return pictures, labels.reshape(n).long()
 
 
 def _renumbered(model: Backbone, task: Task) -> Tensor:

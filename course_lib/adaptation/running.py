@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import metrics, strategies
+from course_lib import checks, metrics, strategies
 from course_lib.adaptation.alignment import ramp
 from course_lib.adaptation.domains import Domains
 from course_lib.adaptation.methods import TERMS, Method, Seen
@@ -196,11 +196,11 @@ def prepare_adaptation(
             raise CourseError(
                 f"adapt(model, domains, method) needs a {kind.__name__} there; got {value!r}."
             )
-    for name, value, least in (("steps", steps, 1), ("batch", batch, 2)):
-        if not isinstance(value, int) or value < least:
-            raise CourseError(f"{name} must be a whole number from {least}; got {value!r}.")
+    steps, batch = checks.whole_number(steps, "steps", 1), checks.whole_number(batch, "batch", 2)
+    lr = checks.number(lr, "lr", above=0, most=strategies.LARGEST_RATE)
+    ratio, seed = checks.number(ratio, "ratio", above=0), checks.seed(seed)
     classes = len(domains.classes)
-    device = torch.device(device) if device else default_device()
+    device = default_device() if device is None else checks.device(device)
     # A random net of the right size, such as lenet(), has a new head already.
     fits = model.classes == classes and not model.source_classes
     learner = model.copy() if fits else model.with_head(classes, seed)
