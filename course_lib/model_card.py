@@ -22,6 +22,7 @@ from course_lib.pretraining import (
     Pupil,
     Recipe,
     class_names,
+    read_checkpoint,
     source_accuracy,
     write_atomically,
 )
@@ -64,10 +65,16 @@ def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
 
     if not checkpoint.exists():
         raise CourseError(f"No checkpoint at {checkpoint}. `course pretrain` makes one.")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    recipe = Recipe(**state["recipe"])
-    pupil = Pupil(recipe)
-    pupil.load_state_dict(state["pupil"])
+    state = read_checkpoint(checkpoint)
+    try:
+        recipe = Recipe(**state["recipe"])
+        pupil = Pupil(recipe)
+        pupil.load_state_dict(state["pupil"])
+    except (TypeError, RuntimeError) as error:
+        raise CourseError(
+            f"{checkpoint} is a checkpoint of another version: {error}. Train anew in another "
+            "folder."
+        ) from error
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in pupil.net.state_dict().items()

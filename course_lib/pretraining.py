@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import world
+from course_lib import checks, world
 from course_lib.backbones.worldnet import WorldNet
+from course_lib.commands import UsageError, number
 from course_lib.errors import CourseError
 from course_lib.world import fractals
 
@@ -31,7 +32,10 @@ FACTORS = 9  # numbers that describe hue, orientation, size, place, light and gr
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, apart from rounding on other hardware."""
+    """Everything that decides the weights, apart from rounding on other hardware.
+
+    Raises CourseError for values outside their range.
+    """
 
     pictures: int = 160_000  # different pictures of the source classes
     fractals: int = 40_000  # different pictures of fractals, extra classes (0: none)
@@ -47,6 +51,17 @@ class Recipe:
     augment: bool = True
     distractors: int = 2  # up to so many small objects behind the main one
     seed: int = 0
+
+    def __post_init__(self):
+        for name, least in (("pictures", 1), ("fractals", 0), ("epochs", 1), ("distractors", 0)):
+            checks.whole_number(getattr(self, name), name, least)
+        checks.whole_number(self.batch, "batch", 1, self.pictures + self.fractals)
+        checks.seed(self.seed)
+        checks.number(self.rate, "rate", above=0, most=1_000)
+        checks.number(self.momentum, "momentum", least=0, below=1)
+        for name in ("weight_decay", "parts_weight", "factors_weight"):
+            checks.number(getattr(self, name), name, least=0)
+        checks.true_or_false(self.augment, "augment")
 
 
 @dataclass(frozen=True)
@@ -249,10 +264,14 @@ def pretrain(
         keep: shares of the run (such as 0.1) at which weights are kept for later study.
 
     Raises:
-        CourseError: `out` holds a run of another recipe, or cannot be written.
+        CourseError: `out` holds a damaged checkpoint or a run of another recipe, or cannot be
+            written; a device that is not there.
     """
+    out = checks.path(out, "out")
+    checkpoint_every = checks.number(checkpoint_every, "checkpoint_every", least=0)
+    keep = checks.numbers_of(keep, "keep", above=0, most=1) if keep else ()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = checks.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if processes > 1 and not torch.distributed.is_initialized():
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -260,7 +279,12 @@ def pretrain(
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     if recipe.batch % processes:
         raise CourseError(f"A batch of {recipe.batch} does not divide among {processes} processes.")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(
+            f"Cannot make the folder {out}: {error.strerror or error}. Choose another with --out."
+        ) from error
 
     torch.manual_seed(recipe.seed)
     pupil = Pupil(recipe).to(device, memory_format=torch.channels_last)
@@ -348,15 +372,48 @@ def _resume(out, recipe, pupil, optimizer, device) -> tuple[int, list[dict], flo
     path = out / "checkpoint.pt"
     if not path.exists():
         return 0, [], 0.0
-    state = torch.load(path, map_location=device, weights_only=True)
+    state = read_checkpoint(path, device)
     if state["recipe"] != asdict(recipe):
         raise CourseError(
             f"{out} holds a run of another recipe: {state['recipe']}. Choose another folder with "
             "--out, or remove that one."
         )
-    pupil.load_state_dict(state["pupil"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        pupil.load_state_dict(state["pupil"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
     return state["step"], state["curve"], state["seconds"]
+
+
+_STATE = {
+    "recipe": dict,
+    "step": int,
+    "seconds": float,
+    "pupil": dict,
+    "optimizer": dict,
+    "curve": list,
+}
+
+
+def read_checkpoint(path: Path, device="cpu") -> dict:
+    """What a checkpoint of `pretrain` holds. Raises CourseError for a damaged file."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        wrong = [key for key, kind in _STATE.items() if not isinstance(state[key], kind)]
+    except Exception as error:  # a file that was cut can break the reader in any way
+        raise _damaged(path, error) from error
+    if wrong:
+        raise _damaged(path, f"no {wrong[0]}")
+    return state
+
+
+def _damaged(path: Path, why) -> CourseError:
+    what = type(why).__name__ if isinstance(why, Exception) else why
+    return CourseError(
+        f"The checkpoint {path} is damaged or cut short ({what}). Copy it again from where it "
+        "came, or remove it: the run then starts anew."
+    )
 
 
 def add_arguments(parser) -> None:
@@ -389,10 +446,10 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: a GPU when there is one"
     )
-    parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--checkpoint-every", type=number(least=0), default=60.0, metavar="SECONDS")
     parser.add_argument(
         "--keep",
-        type=float,
+        type=number(above=0, most=1),
         nargs="*",
         default=[],
         metavar="SHARE",
@@ -405,18 +462,21 @@ def run(arguments) -> int:
     --out."""
     from course_lib.model_card import export
 
-    recipe = Recipe(
-        pictures=arguments.pictures,
-        fractals=arguments.fractals,
-        epochs=arguments.epochs,
-        batch=arguments.batch,
-        rate=arguments.rate,
-        distractors=arguments.distractors,
-        seed=arguments.seed,
-        parts_weight=arguments.parts_weight,
-        factors_weight=arguments.factors_weight,
-        augment=not arguments.no_augment,
-    )
+    try:
+        recipe = Recipe(
+            pictures=arguments.pictures,
+            fractals=arguments.fractals,
+            epochs=arguments.epochs,
+            batch=arguments.batch,
+            rate=arguments.rate,
+            distractors=arguments.distractors,
+            seed=arguments.seed,
+            parts_weight=arguments.parts_weight,
+            factors_weight=arguments.factors_weight,
+            augment=not arguments.no_augment,
+        )
+    except CourseError as error:
+        raise UsageError(f"course pretrain: {error}") from error
     checkpoint = pretrain(
         recipe,
         arguments.out,

@@ -7,7 +7,8 @@ itself and what was measured. Because trials are data, a study can be stored row
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,12 +183,43 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     from course_lib import tracks
     from course_lib.experiments.registry import claim
     from course_lib.model_card import machine
-    from course_lib.pretraining import write_atomically
 
     one, world, here = claim(tag), tracks.TRACKS["world"], machine()
     with tracks.using(world):
         trials = [_plain(trial) for trial in one.trials(one.full)]
     path = Path(folder) / f"{tag}.json"
+    with _alone(path, tag):
+        return _go_on(one, trials, path, here, say)
+
+
+@contextmanager
+def _alone(path: Path, tag: str) -> Iterator[None]:
+    """One process at a time writes a study: rows of two would overwrite each other."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise CourseError(
+            f"Another process is measuring {tag} and writes {path}. Wait for its end: it stores "
+            "every row, and this one then has nothing left to do."
+        ) from error
+    except OSError as error:
+        raise CourseError(f"Cannot write {path}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _go_on(one: Claim, trials: list[dict], path: Path, here: dict, say) -> Result:
+    """Measure and store the trials that `path` lacks."""
+    from course_lib import tracks
+    from course_lib.pretraining import write_atomically
+
+    tag, world = one.tag, tracks.TRACKS["world"]
     study = {"claim": tag, "made_with": here, "weights": _weights(), "rows": []}
     if path.exists():
         stored = _read(path)
@@ -210,7 +242,6 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
             row["sha256"] = checksum(row)
         study["rows"].append(row)
         done[_key(trial)] = row
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(path, lambda part, text=text: part.write_text(text))
         say(f"{tag}: trial {number} of {len(trials)} {trial}")
