@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save, save_file
 
-from course_lib import CourseError, fit, load_backbone, prepare_run
+from course_lib import CourseError, fit, load_backbone, load_task, photos, prepare_run
 from course_lib import strategies as S
 from course_lib.adaptation.translation import WEIGHTS as TRANSLATOR
 from course_lib.adaptation.translation import load_translator
@@ -26,7 +27,9 @@ from course_lib.facts import facts_of
 from course_lib.serving import load_model, save_model
 from course_lib.serving.saving import _digest, _from_bytes
 from course_lib.training import predict
+from tests import planted
 from tests.fakes import SmallNet, pictures, small_task
+from tests.fileserver import serving
 
 # --- saved models ---------------------------------------------------------------------------------
 
@@ -385,3 +388,69 @@ def test_every_row_that_the_course_ships_has_its_checksum(monkeypatch):
     files = sorted(study.RESULTS.glob("C*.json"))
     assert files
     assert all(study._read(path)["rows"] for path in files)
+
+
+# --- public sets on the disk ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
+    content = {name: data for make in (planted.mnist, planted.eurosat)
+               for name, data in make().items()}  # fmt: skip
+    with serving() as server:
+        server.files = {f"/{name}": data for name, data in content.items()}
+        known = dict.fromkeys(planted.facts(planted.everything()), (1, "md5:0"))
+        planted.put(server.url, known | planted.facts(content), monkeypatch.setattr)
+        yield server
+        planted.forget()
+
+
+def test_a_set_that_is_not_whole_is_refused_and_kept(host, tmp_path, monkeypatch):
+    sets = {**photos.SETS, "eurosat": replace(photos.SETS["eurosat"], least=27_000)}
+    monkeypatch.setattr(photos, "SETS", sets)
+    with pytest.raises(CourseError, match="eurosat has only 90 of 27,000 pictures .*Delete what"):
+        load_task("eurosat", train=20)
+    assert (tmp_path / "data" / "eurosat" / "EuroSAT.zip").is_file()
+    assert len(list((tmp_path / "data" / "eurosat" / "2750").rglob("*.jpg"))) == 90
+
+
+def test_the_sets_of_the_course_know_how_many_pictures_a_whole_copy_has():
+    for name in ("imagenette", "pets", "eurosat", "mnist", "mnist-blended"):
+        one = photos.SETS[name]
+        assert one.least >= one.most + one.sizes[0]
+
+
+@pytest.mark.parametrize("split", ["train", "t10k"])
+@pytest.mark.parametrize("part", ["images-idx3", "labels-idx1"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:2],
+        lambda data: data[:-1],
+        lambda data: data + b"x",
+        lambda data: b"\x01" + data[1:],
+    ],
+    ids=["empty", "two bytes", "a byte short", "a byte long", "another beginning"],
+)
+def test_damaged_unpacked_files_of_mnist_are_named_and_kept(host, tmp_path, split, part, damage):
+    assert len(load_task("mnist", train=20).train.labels) == 20
+    path = tmp_path / "data" / "MNIST" / "raw" / f"{split}-{part}-ubyte"
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    planted.forget()
+    with pytest.raises(CourseError, match=f"{path.name} is damaged: .*unpacked anew"):
+        load_task("mnist", train=20)
+    assert path.read_bytes() == damage(whole)
+    path.unlink()
+    assert len(load_task("mnist", train=20).train.labels) == 20
+
+
+def test_labels_that_no_class_has_are_refused(host, tmp_path):
+    load_task("mnist", train=20)
+    path = tmp_path / "data" / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x20")
+    planted.forget()
+    with pytest.raises(CourseError, match="labels in .* that no class has"):
+        load_task("mnist", train=20)
