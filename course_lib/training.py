@@ -10,6 +10,7 @@ import itertools
 import math
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -125,14 +126,18 @@ class Run:
         self._scores: dict[str, tuple[int, float]] = {}  # split -> (step, score)
         self._best: tuple[float, dict] | None = None
         self._extra_loss = mitigation.begin(self) if mitigation else None
-        self._ticks = self._loop()
+        # The loop knows the run by a weak reference only: a run that nobody holds any more is gone
+        # at once, with its net and what it keeps, and waits for no garbage collection.
+        self._ticks = Run._loop(weakref.proxy(self))
 
     def ticks(self) -> Iterator[Tick]:
         """The run, piece by piece.
 
         Stop when you like; a later loop over ticks() goes on from there.
         """
-        return self._ticks
+        # Not `yield from`: who leaves this iterator must not end the loop itself.
+        while (tick := next(self._ticks, None)) is not None:
+            yield tick
 
     def _loop(self) -> Iterator[Tick]:
         model, settings = self.model, self.settings
@@ -141,7 +146,8 @@ class Run:
             seconds_before, loss_sum, hits = self.seconds, 0.0, 0
             start = unlock(model, self.strategy, self.epoch)  # the first stage that learns now
             view = self.epoch % settings.views if settings.views else None
-            inputs, cached = yield from self._frozen("train", pictures, start, view)
+            # Not self._frozen: a bound method would hold the run.
+            inputs, cached = yield from Run._frozen(self, "train", pictures, start, view)
 
             for batch in self._shuffled(len(labels)):
                 with self._clock("seconds"), own_randomness(settings.seed, self.step, model.device):
@@ -164,7 +170,7 @@ class Run:
 
             validation = None
             if settings.validate_every and (self.epoch + 1) % settings.validate_every == 0:
-                validation = yield from self._measure("validation", start)
+                validation = yield from Run._measure(self, "validation", start)
                 self._remember_best(validation)
             n, seconds = len(labels), self.seconds - seconds_before
             self.history.append(
@@ -172,7 +178,7 @@ class Run:
             )
         self._restore_best()
         if settings.test:
-            yield from self._measure("test", start)
+            yield from Run._measure(self, "test", start)
         # A notebook keeps many finished runs; what only training needs is four times the weights.
         self._cache.clear()
         self.optimizer.zero_grad()
@@ -209,7 +215,7 @@ class Run:
     def _measure(self, split: str, start: int):
         """The task's metric on a split, in chunks."""
         pictures, labels = getattr(self.task, split)
-        inputs, cached = yield from self._frozen(split, pictures, start)
+        inputs, cached = yield from Run._frozen(self, split, pictures, start)
         parts = []
         for chunk in inputs.split(self._chunk):
             with self._clock("evaluation_seconds"), evaluating(self.model), torch.no_grad():

@@ -82,19 +82,20 @@ def test_a_wrong_track_is_said_before_anything_is_run(capsys, monkeypatch, lesso
 
 def test_claims_are_listed_under_an_ascii_locale():
     plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    statement = "5 \u2212 3 \u00b1 1 caf\u00e9."
     code = (
         "import sys\n"
         "from course_lib import cli\n"
         "from course_lib.experiments import registry\n"
         "from tests.experiments.test_study import toy\n"
-        "registry.claims = lambda: {'C99': toy(statement='5 \u2212 3 \u00b1 1 caf\u00e9.')}\n"
+        f"registry.claims = lambda: {{'C99': toy(statement={ascii(statement)})}}\n"
         "import course_lib.experiments as e; e.claims = registry.claims\n"
         "sys.exit(cli.main(['claims', *sys.argv[1:]]))\n"
     )
     for words in ((), ("--json",)):
         done = subprocess.run([sys.executable, "-c", code, *words], env=plain, capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
-        assert "5 \u2212 3 \u00b1 1 caf\u00e9." in done.stdout.decode("utf-8")
+        assert statement in done.stdout.decode("utf-8")
     assert json.loads(done.stdout)[0]["claim"] == "C99"
 
 

@@ -6,6 +6,7 @@
     run.test, run.model
 """
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,11 +61,12 @@ class Adaptation:
             self.terms = nn.ModuleDict(
                 {name: TERMS[name](learner, width) for name in method.terms}
             ).to(learner.device)
-        self._ticks = self._loop()
+        self._ticks = Adaptation._loop(weakref.proxy(self))  # as in course_lib.training.Run
 
     def ticks(self) -> Iterator[Step]:
         """The run, step by step. A later loop over ticks() goes on where the last one stopped."""
-        return self._ticks
+        while (step := next(self._ticks, None)) is not None:
+            yield step
 
     def _loop(self) -> Iterator[Step]:
         model, method, data = self.learner, self.method, self.domains
