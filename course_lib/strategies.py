@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from course_lib import checks
 from course_lib.errors import CourseError
 
-LARGEST_RATE = 1e3  # of the head; AdamW moves every weight by up to its rate in a step
+LARGEST_RATE = 1e4  # of the head; AdamW moves every weight by up to its rate in a step
 BATCH_NORM_MODES = ("eval", "train", "adapt")
 HEAD = "head"
 

@@ -169,8 +169,8 @@ CALLS = {
     "a strength that is a text": (
         lambda: quick(mitigation=L2SP("0.1"), strategy=S.FINE_TUNING), "strength must be"),
     "a rate that is a text": (lambda: quick(lr="fast"), "lr must be"),
-    "a rate of 1e30": (lambda: quick(lr=1e30), "lr must be a number above 0, up to 1000"),
-    "a strategy's rate of 1e30": (lambda: S.Strategy("x", lr=1e30), "up to 1000"),
+    "a rate of 1e30": (lambda: quick(lr=1e30), "lr must be a number above 0, up to 10000"),
+    "a strategy's rate of 1e30": (lambda: S.Strategy("x", lr=1e30), "up to 10000"),
     "a strategy's stage named twice": (
         lambda: S.Strategy("x", ("layer4", "layer4")), "'layer4' twice"),
     "a best epoch that nobody measures": (
