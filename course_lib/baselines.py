@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from course_lib import metrics
+from course_lib import checks, metrics
 from course_lib.augmentation import augmented
 from course_lib.backbones.backbone import Backbone
 from course_lib.tasks import Split, Task, drain
@@ -73,6 +73,7 @@ def linear_probe(model: Backbone, task: Task, views: int = 0, seed: int = 0) -> 
     The counterpart of `random_frozen`. views: random views of each training picture that the
     classifier learns from besides the picture itself; seed decides them.
     """
+    views, seed = checks.whole_number(views, "views"), checks.seed(seed)
     pictures, labels = task.train
     seen = [pictures, *(augmented(pictures, seed * 1_000 + view) for view in range(views))]
     task = replace(task, train=Split(torch.cat(seen), labels.repeat(len(seen))))

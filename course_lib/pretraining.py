@@ -53,7 +53,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        for name, least in (("pictures", 1), ("fractals", 0), ("epochs", 1), ("distractors", 0)):
+        checks.whole_number(self.distractors, "distractors", 0, 3)
+        for name, least in (("pictures", 1), ("fractals", 0), ("epochs", 1)):
             checks.whole_number(getattr(self, name), name, least)
         checks.whole_number(self.batch, "batch", 1, self.pictures + self.fractals)
         checks.seed(self.seed)

@@ -519,6 +519,7 @@ def frozen_part(model: Backbone, x: Tensor, start: int, cached: bool = False) ->
 
 def predict(model: Backbone, pictures: Tensor) -> Tensor:
     """Logits, float32 (n, classes) on the CPU, of pictures as `Backbone.prepare` takes them."""
+    _check_backbone(model)
     check_pictures(pictures)
     parts = [torch.empty(0, model.classes)]
     with torch.inference_mode(), evaluating(model), precision(model.device):
@@ -541,6 +542,7 @@ def evaluate(
     Raises CourseError when model and task have other classes, for labels of another shape, and
     Diverged when the answers are not finite.
     """
+    _check_backbone(model)
     if isinstance(data, Task):
         checks.one_of(split, "split", ("train", "validation", "test"))
         pictures, labels = getattr(data, split)
@@ -553,6 +555,14 @@ def evaluate(
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
             raise CourseError(f"Labels must lie between 0 and {model.classes - 1} for this model.")
     return metrics.score(metric or "accuracy", predict(model, pictures), labels)
+
+
+def _check_backbone(model) -> None:
+    if not isinstance(model, Backbone):
+        raise CourseError(
+            "A Backbone is needed, such as load_backbone or run.model gives; got "
+            f"{type(model).__name__}."
+        )
 
 
 def _pictures_and_labels(data) -> tuple[Tensor, Tensor]:

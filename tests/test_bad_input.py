@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import CourseError, checks, evaluate, fit, load_backbone, load_task, predict
+from course_lib import CourseError, checks, evaluate, fit, load_backbone, load_task, predict, world
 from course_lib import strategies as S
 from course_lib.adaptation import load_domains
 from course_lib.backbones import Backbone
@@ -23,6 +23,8 @@ from course_lib.serving import export_model, load_model, predict_folder, save_mo
 from course_lib.tasks import Split, Task
 from course_lib.tracks import TRACKS
 from course_lib.training import prepare_run
+from course_lib.world import fractals
+from course_lib.world.phantoms import radiographs
 from tests.fakes import pictures, small_backbone, small_task
 
 LONG = "a" * 5_000
@@ -135,6 +137,14 @@ CALLS = {
     "a folder's path too long": (lambda: load_task(f"folder:{LONG}"), "too long"),
     "a folder's odd size": (lambda: load_task("folder:.", size=True), "size must be"),
     "first of a text": (lambda: small_task().first("3"), "n must be"),
+    "scenes of a seed that is a text": (lambda: world.sample(3, "1"), "seed must be"),
+    "scenes of a number in words": (lambda: world.sample("3"), "n must be"),
+    "shapes that are one name": (lambda: world.sample(3, shapes="disc"), "shapes must be texts"),
+    "a domain that is a list": (lambda: world.sample(3, domain=["day"]), "No domain"),
+    "scenes drawn on a gpu": (lambda: world.render(world.sample(1), "gpu"), '"cuda"'),
+    "radiographs of a seed beyond 64 bits": (lambda: radiographs(3, HUGE), "seed must be"),
+    "a marker in words": (lambda: radiographs(3, marker="often"), "marker, a probability"),
+    "fractals of a negative seed": (lambda: fractals.pictures(3, -1), "seed must be"),
     "domains' name that is a list": (lambda: load_domains(["digits"]), "No domains"),
     "domains of a seed beyond 64 bits": (lambda: load_domains("digits", seed=HUGE), "seed"),
     "a role that is a list": (lambda: TRACKS["world"].load_task(["similar"]), "No task of"),
@@ -178,6 +188,8 @@ CALLS = {
     "rates of 1e30 to find": (lambda: find_rate(None, highest=1e30), "highest must be"),
     "rates to find that are texts": (lambda: find_rate(None, lowest="a"), "lowest must be"),
     "evaluate of a name": (lambda: evaluate(small_backbone(), "digits"), "takes a Task or"),
+    "evaluate without a backbone": (lambda: evaluate("worldnet", pictures(6)), "A Backbone is"),
+    "predict with a run": (lambda: predict(quick(), pictures(6)[0]), "A Backbone is needed"),
     "evaluate of three things": (lambda: evaluate(small_backbone(), (1, 2, 3)), "takes a Task"),
     "a split that is a list": (
         lambda: evaluate(small_backbone(classes=3), small_task(), ["test"]), "No split"),
