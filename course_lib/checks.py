@@ -54,11 +54,11 @@ def number(
         ("above", above, above is None or plain > above),
         ("from", least, least is None or plain >= least),
         ("below", below, below is None or plain < below),
-        ("up to", most, most is None or plain <= most),
+        ("up to" if least is None else "to", most, most is None or plain <= most),
     )
     if not math.isfinite(plain) or not all(kept for _, _, kept in limits):
         allowed = ", ".join(f"{word} {limit:g}" for word, limit, _ in limits if limit is not None)
-        allowed = allowed and f" {allowed}"
+        allowed = allowed and f" {allowed.replace(', to ', ' to ')}"
         raise CourseError(f"{name} must be a number{allowed}; got {_shown(value)}.")
     return plain
 

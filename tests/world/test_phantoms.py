@@ -175,7 +175,7 @@ def test_fewer_photons_give_more_noise(monkeypatch):
         ({"n": 0}, "n must be a whole number from 1"),
         ({"n": 4, "start": -1}, "start must be a whole number from 0"),
         ({"n": 4, "scanner": "C"}, "No scanner 'C'.*A, B"),
-        ({"n": 4, "marker": 1.5}, "from 0, up to 1"),
+        ({"n": 4, "marker": 1.5}, "from 0 to 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_the_way_out(arguments, message):
