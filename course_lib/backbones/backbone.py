@@ -77,7 +77,7 @@ class Backbone(nn.Module):
             raise CourseError(f"wrap takes an nn.Module; got {type(net).__name__}.")
         if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             raise CourseError(f"Wrap what is inside the {type(net).__name__}: net.module.")
-        if stages is not None:
+        if stages:
             stages = checks.names(stages, "stages")
         if transform is None:
             transform = given_normalisation(size, mean, std)
