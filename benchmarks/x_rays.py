@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
 from course_lib.experiments.production import x_rays
 from course_lib.experiments.registry import claim
-from course_lib.experiments.study import select
+from course_lib.experiments.study import checksum, select
 from course_lib.model_card import machine
 from course_lib.pretraining import write_atomically
 from course_lib.tasks import Split, Task, stratified
@@ -70,7 +70,8 @@ def main() -> None:
         if select(study["rows"], trial=trial):
             continue
         task = draw(parts, trial["train"], trial["seed"])
-        study["rows"].append({"trial": trial, "measured": x_rays.measure_case(task, trial)})
+        row = {"trial": trial, "measured": x_rays.measure_case(task, trial)}
+        study["rows"].append({**row, "sha256": checksum(row)})
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(arguments.out, lambda part, text=text: part.write_text(text))
         row = study["rows"][-1]["measured"]

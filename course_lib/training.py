@@ -558,7 +558,7 @@ def evaluate(
 
 
 def _check_backbone(model) -> None:
-    if not isinstance(model, Backbone):
+    if not callable(getattr(model, "prepare", None)):
         raise CourseError(
             "A Backbone is needed, such as load_backbone or run.model gives; got "
             f"{type(model).__name__}."

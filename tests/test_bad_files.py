@@ -387,7 +387,7 @@ def test_rows_that_hold_nan_come_back(stored):
 def test_every_row_that_the_course_ships_has_its_checksum(monkeypatch):
     files = sorted(study.RESULTS.glob("C*.json"))
     assert files
-    assert all(study._read(path)["rows"] for path in files)
+    assert all(study.read_study(path)["rows"] for path in files)
 
 
 # --- public sets on the disk ----------------------------------------------------------------------

@@ -222,7 +222,7 @@ def _go_on(one: Claim, trials: list[dict], path: Path, here: dict, say) -> Resul
     tag, world = one.tag, tracks.TRACKS["world"]
     study = {"claim": tag, "made_with": here, "weights": _weights(), "rows": []}
     if path.exists():
-        stored = _read(path)
+        stored = read_study(path)
         if stored["weights"] != study["weights"]:
             raise CourseError(
                 f"{path} was measured with other weights of WorldNet. Move it away to measure anew."
@@ -258,7 +258,7 @@ def _measured_elsewhere(one: Claim, study: dict, folder: Path) -> dict[str, Row]
         path = folder / f"{tag}.json"
         if tag == one.tag or other.measure is not one.measure or not path.exists():
             continue
-        stored = _read(path)
+        stored = read_study(path)
         if all(stored[key] == study[key] for key in ("weights", "made_with")):
             mine = [row for row in stored["rows"] if "made_with" not in row]
             rows |= {_key(row["trial"]): row for row in mine}
@@ -277,7 +277,7 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
     path = Path(folder) / f"{tag}.json"
     if not path.exists():
         raise CourseError(f"{tag} has no stored run. `course claims run {tag}` makes one.")
-    study = _read(path)
+    study = read_study(path)
     wanted = {_key(_plain(trial)) for trial in one.trials(one.full)}
     # Rows of a size that the claim had once stay in the file, but are not mixed in.
     kept = [row for row in study["rows"] if _key(row["trial"]) in wanted]
@@ -350,7 +350,8 @@ _STUDY = {
 }
 
 
-def _read(path: Path) -> dict:
+def read_study(path: Path) -> dict:
+    """A stored study. Raises CourseError for a file of another kind and for a changed row."""
     mend = "Move it away to measure anew."
     study = read_facts(path, f"{path} is not a stored run", _STUDY, mend, nan=True)
     for number, row in enumerate(study["rows"], 1):
