@@ -21,7 +21,7 @@ from course_lib.data.split import Split, stratified
 from course_lib.data.task import Task
 from course_lib.experiments.production import x_rays
 from course_lib.experiments.registry import claim
-from course_lib.experiments.study import select
+from course_lib.experiments.study import checksum, select
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
 
@@ -71,7 +71,8 @@ def main() -> None:
         if select(study["rows"], trial=trial):
             continue
         task = draw(parts, trial["train"], trial["seed"])
-        study["rows"].append({"trial": trial, "measured": x_rays.measure_case(task, trial)})
+        row = {"trial": trial, "measured": x_rays.measure_case(task, trial)}
+        study["rows"].append({**row, "sha256": checksum(row)})
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(arguments.out, text)
         row = study["rows"][-1]["measured"]

@@ -6,6 +6,7 @@ Exit codes: 0 the job is done, 1 it failed, 2 the command line is wrong, 130 sto
 """
 
 import argparse
+import codecs
 import os
 import sys
 from importlib import import_module, metadata
@@ -29,6 +30,7 @@ COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
+    _write_utf8()
     try:
         args = parse(argv)
         return args.run(args) or 0
@@ -42,6 +44,13 @@ def main(argv: list[str] | None = None) -> int:
         # The reader (head, less) has gone. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _write_utf8() -> None:
+    """Results are UTF-8 whatever the locale: an ASCII one could not write a minus sign."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(encoding="utf-8")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -13,7 +13,9 @@ class Host:
     """files: content by path. requests: (path, Range header) of each request, in order.
 
     breaks_after: bytes after which a connection ends too early, each time. stalls: send nothing
-    more then, but keep the connection. ranges: whether partial requests are understood.
+    more then, but keep the connection. ranges: whether partial requests are understood. page: sent
+    in place of every file, as by a network that wants a login; kind: its Content-Type. length:
+    whether Content-Length is told. piece: bytes that are sent at a time.
     """
 
     url: str = ""
@@ -22,6 +24,10 @@ class Host:
     breaks_after: int | None = None
     stalls: bool = False
     ranges: bool = True
+    page: bytes | None = None
+    kind: str | None = None
+    length: bool = True
+    piece: int | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -37,6 +43,8 @@ def serving() -> Iterator[Host]:
             if content is None:
                 self.send_error(404)
                 return
+            if host.page is not None:
+                content, asked = host.page, None
             first = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and host.ranges else 0
             if first and first >= len(content):
                 self.send_response(416)
@@ -46,9 +54,16 @@ def serving() -> Iterator[Host]:
                 return
             rest = content[first:]
             self.send_response(206 if first else 200)
-            self.send_header("Content-Length", str(len(rest)))
+            if host.length:
+                self.send_header("Content-Length", str(len(rest)))
+            if host.kind:
+                self.send_header("Content-Type", host.kind)
             self.end_headers()
-            self.wfile.write(rest[: host.breaks_after])
+            rest = rest[: host.breaks_after]
+            step = host.piece or len(rest) or 1
+            for at in range(0, len(rest), step):
+                self.wfile.write(rest[at : at + step])
+                self.wfile.flush()
             if host.stalls:
                 self.wfile.flush()
                 host.done.wait(30)

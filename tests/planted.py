@@ -139,6 +139,7 @@ def put(url: str, known: dict[str, tuple[int, str]], setattr=setattr) -> None:
             one,
             sizes=(20 if len(one.classes) == 10 else 16, 20),
             files=tuple(map(here, one.files)),
+            least=0,
         )
         for name, one in photos.SETS.items()
     }

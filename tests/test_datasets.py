@@ -74,7 +74,7 @@ def test_every_usual_kind_of_picture_gives_the_same_pixels(kind):
         "PIL": TF.to_pil_image,
     }[kind]
     data = [(make(p), label) for p, label in zip(*plain, strict=True)]
-    task = Task.from_datasets(data, data[:0] or tensors(6, 5), tensors(6, 6), classes="abc")
+    task = Task.from_datasets(data, data[:0] or tensors(6, 5), tensors(6, 6), classes=list("abc"))
     assert torch.equal(task.train.pictures, grey if "grey" in kind else plain.pictures)
 
 

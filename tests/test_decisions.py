@@ -106,7 +106,7 @@ def test_precision_follows_bayes_rule():
     ("call", "words"),
     [
         (lambda: decisions.grouped_split([1, 1], 0.5), "two groups"),
-        (lambda: decisions.grouped_split([1, 2], 1.5), "between 0 and 1"),
+        (lambda: decisions.grouped_split([1, 2], 1.5), "above 0, below 1"),
         (lambda: decisions.calibration([0.5, 1.5], [0, 1]), "between 0 and 1"),
         (lambda: decisions.rates([0.5, 0.4], [1, 1], 0.5), "Both classes"),
         (lambda: decisions.auc_interval([0.5], [0, 1]), "one of each"),

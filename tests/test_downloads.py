@@ -189,6 +189,103 @@ def test_downloads_go_to_the_cache_when_nobody_says_where(monkeypatch, tmp_path)
     assert data_folder() == tmp_path / "transfer-learning-course"
 
 
+def part_of(data: Path, content: bytes) -> Path:
+    """What an earlier call has left."""
+    (data / "sets").mkdir(parents=True)
+    part = data / "sets" / "set.bin.part"
+    part.write_bytes(content)
+    return part
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", None])
+@pytest.mark.parametrize("length", [True, False])
+def test_a_web_page_in_place_of_the_file_leaves_what_is_kept(host, data, kind, length):
+    part_of(data, CONTENT[:7000])
+    host.page, host.kind, host.length = b"<html>Please log in</html>", kind, length
+    with pytest.raises(CourseError, match="are kept; the next try goes on from there"):
+        fetch(a_file(host))
+    assert kept(data) == {"sets/set.bin.part": CONTENT[:7000]}
+    host.page = host.kind = None
+    assert fetch(a_file(host)).read_bytes() == CONTENT
+    assert host.requests[-1][1] == "bytes=7000-"
+
+
+def test_a_web_page_is_named_as_one(host, data):
+    host.page, host.kind = b"<html>Please log in</html>", "text/html"
+    with pytest.raises(CourseError, match="web page in place of the file.*wants a login"):
+        fetch(a_file(host))
+    assert kept(data) == {}
+
+
+def test_a_break_is_no_damage_where_the_host_tells_no_length(host, data):
+    host.length, host.breaks_after = False, 4000
+    assert fetch(a_file(host)).read_bytes() == CONTENT
+    assert [asked for _, asked in host.requests] == [None, "bytes=4000-", "bytes=8000-"]
+
+
+def test_what_came_without_a_length_is_kept_for_the_next_call(host, data):
+    host.length, host.breaks_after = False, 1000
+    with pytest.raises(CourseError, match="ended after .* goes on from there"):
+        fetch(a_file(host))
+    assert kept(data) == {"sets/set.bin.part": CONTENT[:3000]}
+
+
+def test_a_whole_file_without_a_length_is_judged_by_its_checksum(host, data):
+    host.length = False
+    assert fetch(a_file(host)).read_bytes() == CONTENT
+    (data / "sets" / "set.bin").unlink()
+    with pytest.raises(CourseError, match="damaged"):
+        fetch(a_file(host, digest="md5:" + "0" * 32))
+    assert kept(data) == {}
+
+
+def test_a_host_without_ranges_that_breaks_early_takes_nothing_away(host, data):
+    part_of(data, CONTENT[:7000])
+    host.ranges, host.breaks_after = False, 2000
+    with pytest.raises(CourseError, match="ended after"):
+        fetch(a_file(host))
+    assert kept(data) == {"sets/set.bin.part": CONTENT[:7000]}
+    host.breaks_after = 9000
+    with pytest.raises(CourseError, match="ended after"):
+        fetch(a_file(host))
+    assert kept(data) == {"sets/set.bin.part": CONTENT[:9000]}
+
+
+class Clock:
+    """Time that passes by `seconds` whenever somebody looks."""
+
+    def __init__(self, seconds: float):
+        self.now, self.seconds = 0.0, seconds
+
+    def __call__(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def test_a_host_that_drips_is_given_up_and_what_came_is_kept(host, data, monkeypatch):
+    host.piece = 20
+    monkeypatch.setattr(downloads, "clock", Clock(downloads.WINDOW + 1))
+    monkeypatch.setattr(downloads, "CHUNK", 20)
+    with pytest.raises(CourseError, match="sent only 20 bytes in 30 seconds.*are kept"):
+        fetch(a_file(host))
+    (part,) = kept(data).values()
+    assert part == CONTENT[: len(part)] and part
+
+
+def test_a_slow_host_that_is_fast_enough_is_waited_for(host, data, monkeypatch):
+    monkeypatch.setattr(downloads, "clock", Clock(downloads.WINDOW + 1))
+    monkeypatch.setattr(downloads, "CHUNK", 2_000)
+    monkeypatch.setattr(downloads, "LEAST", 1)
+    assert fetch(a_file(host)).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("place", ["~nosuch", "~nosuch/data", "a" * 5_000])
+def test_a_place_for_downloads_that_cannot_be_is_refused_by_name(monkeypatch, place):
+    monkeypatch.setenv("COURSE_DATA", place)
+    with pytest.raises(CourseError, match="^COURSE_DATA '"):
+        data_folder()
+
+
 # --- unpacking ------------------------------------------------------------------------------------
 
 

@@ -67,9 +67,11 @@ def test_transparent_parts_become_white(folder):
     for file in (folder / "ants").iterdir():
         file.unlink()
     for i in range(5):
-        Image.new("RGBA", (20 + i, 20), (i, 0, 0, 0)).save(folder / "ants" / f"{i}.png")
+        image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+        image.paste((50 * i, 0, 0, 255), (0, 0, 20, 20))  # so that no two are the same picture
+        image.save(folder / "ants" / f"{i}.png")
     task = load(folder)
-    assert (task.test.pictures[task.test.labels == 0] == 255).all()
+    assert (task.test.pictures[task.test.labels == 0][..., 34:, 34:] == 255).all()
 
 
 def test_the_cameras_note_about_turning_is_followed(folder):

@@ -363,7 +363,7 @@ def test_source_pictures_carry_the_labels_of_the_old_head():
     other = source_pictures(model, 24, split="train", seed=3)
     assert not torch.equal(other.pictures, source.pictures)
     assert source_accuracy(model, model.head, other) > 0.6
-    with pytest.raises(CourseError, match="between 1 and"):
+    with pytest.raises(CourseError, match="from 1 to"):
         source_pictures(model, 10**6)
     with pytest.raises(CourseError, match="not built in"):
         source_pictures(load_backbone("worldnet", pretrained=False))
@@ -407,7 +407,7 @@ def test_interpolation_walks_the_straight_line_between_two_nets():
             if value.is_floating_point():
                 torch.testing.assert_close(value, (1 - share) * a + share * b)
     assert not torch.equal(start.net.conv1.weight, end.net.conv1.weight)
-    with pytest.raises(CourseError, match="share must lie"):
+    with pytest.raises(CourseError, match="share must be"):
         interpolate(start, end, 1.5)
 
 

@@ -115,11 +115,14 @@ def test_a_setting_that_diverges_is_told_and_not_chosen(scored):
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"rates": ()}, "list of rates"),
-        ({"rates": 0.1}, "list of rates"),
-        ({"epochs": ()}, "list of epochs"),
+        ({"rates": ()}, "rates must"),
+        ({"rates": 0.1}, "rates must"),
+        ({"rates": (1e30,)}, "rates must"),
+        ({"epochs": ()}, "epochs must"),
+        ({"epochs": 0}, "epochs must"),
+        ({"widen": -1}, "widen must"),
         ({"strengths": (1.0,)}, "go together"),
-        ({"method": lambda s: {}}, "list of strengths"),
+        ({"method": lambda s: {}}, "go together"),
     ],
 )
 def test_nothing_to_try_is_refused_with_what_to_give(scored, how, says):

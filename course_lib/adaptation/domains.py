@@ -5,7 +5,6 @@
 `oracle_labels` for the one row of a table that is allowed to cheat.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
-from course_lib.data.split import Split, check_split
+from course_lib import checks
+from course_lib.data.recipes import LARGEST_TRAIN, TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+from course_lib.data.split import SEEDS, Split, check_split
 from course_lib.data.tasks import load_task
-from course_lib.errors import CourseError
 from course_lib.measure.metrics import METRICS
 from course_lib.world import digits, phantoms
 
@@ -47,8 +46,7 @@ class Domains:
     metric: str = "accuracy"
 
     def __post_init__(self):
-        if self.metric not in METRICS:
-            raise CourseError(f"No metric {self.metric!r}. There are: {', '.join(METRICS)}.")
+        checks.one_of(self.metric, "metric", METRICS)
         for name in ("source", "source_validation", "test"):
             check_split(getattr(self, name), len(self.classes), f"{self.name}, {name}")
         unlabelled = Split(self.target, self.oracle_labels)
@@ -69,14 +67,10 @@ def load_domains(name: str, train: int | None = None, seed: int = 0) -> Domains:
     number. seed: which training pictures; source validation and test do not depend on it.
     Raises CourseError for an unknown name and too few pictures.
     """
-    if name not in _PAIRS:
-        near = difflib.get_close_matches(str(name), _PAIRS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise CourseError(f"No domains {name!r}.{hint} There are: {', '.join(_PAIRS)}.")
-    if train is not None and (not isinstance(train, int) or train < 20):
-        raise CourseError(f"train must be a number of pictures from 20; got {train!r}.")
-    make, usual = _PAIRS[name]
-    return make(train or usual, seed)
+    make, usual = _PAIRS[checks.one_of(name, "domains", _PAIRS)]
+    if train is not None:
+        train = checks.whole_number(train, "train", 20, LARGEST_TRAIN)
+    return make(train or usual, checks.whole_number(seed, "seed", 0, SEEDS - 1))
 
 
 def available_domains() -> tuple[str, ...]:

@@ -6,6 +6,7 @@
     run.test, run.model
 """
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,12 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.adaptation.alignment import ramp
 from course_lib.adaptation.domains import Domains
 from course_lib.adaptation.methods import TERMS, Method, Seen
 from course_lib.adaptation.statistics import adabn
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.inference import default_device, predict
+from course_lib.devices import usable_device
 from course_lib.errors import CourseError
 from course_lib.measure import metrics
 from course_lib.train import strategies
@@ -68,11 +71,12 @@ class Adaptation:
             self.terms = nn.ModuleDict(
                 {name: TERMS[name](learner, width) for name in method.terms}
             ).to(learner.device)
-        self._ticks = self._loop()
+        self._ticks = Adaptation._loop(weakref.proxy(self))  # as in course_lib.train.loop.Run
 
     def ticks(self) -> Iterator[Step]:
         """The run, step by step. A later loop over ticks() goes on where the last one stopped."""
-        return self._ticks
+        while (step := next(self._ticks, None)) is not None:
+            yield step
 
     def _loop(self) -> Iterator[Step]:
         model, method, data = self.learner, self.method, self.domains
@@ -196,11 +200,12 @@ def prepare_adaptation(
             raise CourseError(
                 f"adapt(model, domains, method) needs a {kind.__name__} there; got {value!r}."
             )
-    for name, value, least in (("steps", steps, 1), ("batch", batch, 2)):
-        if not isinstance(value, int) or value < least:
-            raise CourseError(f"{name} must be a whole number from {least}; got {value!r}.")
+    steps, batch = checks.whole_number(steps, "steps", 1), checks.whole_number(batch, "batch", 2)
+    lr = checks.number(lr, "lr", above=0, most=strategies.LARGEST_RATE)
+    head_lr_ratio = checks.number(head_lr_ratio, "head_lr_ratio", above=0)
+    seed = checks.seed(seed)
     classes = len(domains.classes)
-    device = torch.device(device) if device else default_device()
+    device = default_device() if device is None else usable_device(device)
     # A random net of the right size, such as lenet(), has a new head already.
     fits = model.classes == classes and not model.source_classes
     learner = model.copy() if fits else model.with_head(classes, seed)

@@ -23,13 +23,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.adaptation.domains import Domains
+from course_lib.backbones.loading import read_state_dict
 from course_lib.data.split import Split
 from course_lib.errors import CourseError
+from course_lib.facts import COUNT, TEXT, read_facts
 
 WEIGHTS = Path(__file__).parent / "weights" / "day_night.safetensors"
 CYCLE, IDENTITY = 10.0, 2.0  # weights of the two losses beside the adversarial one
 CROP, BATCH, WIDTH = 32, 16, 16
 _CHUNK = 100
+CARD = {
+    "type": "object",
+    "properties": {
+        "sha256": TEXT,
+        "steps": COUNT,
+        "width": {"type": "integer", "minimum": 1, "maximum": 1024},
+    },
+    "required": ["sha256", "steps", "width"],
+}
 
 
 class Generator(nn.Module):
@@ -199,18 +210,20 @@ def save_translator(translator: Translator, card: dict, path: Path = WEIGHTS) ->
 
 def load_translator(path: Path = WEIGHTS) -> Translator:
     """The stored translator of day and night. Raises CourseError when it is missing or changed."""
-    from safetensors.torch import load_file
-
     path = Path(path)
     if not path.is_file() or not path.with_suffix(".json").is_file():
         raise CourseError(f"The stored translator {path} is missing; reinstall the course.")
-    card = json.loads(path.with_suffix(".json").read_text())
+    mend = "Reinstall the course."
+    card = read_facts(path.with_suffix(".json"), f"The card of {path}", CARD, mend)
     if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
         raise CourseError(f"The stored translator {path} is not the one that its card describes.")
-    weights, translator = load_file(path), Translator(width=card["width"])
-    for name, net in (("there", translator.there), ("back", translator.back)):
-        net.load_state_dict(
-            {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(name)}
-        )
-    translator.steps_done = card["steps"]
+    weights, translator = read_state_dict(path), Translator(width=int(card["width"]))
+    try:
+        for name, net in (("there", translator.there), ("back", translator.back)):
+            net.load_state_dict(
+                {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(name)}
+            )
+    except RuntimeError as error:
+        raise CourseError(f"{path} does not fit the width on its card. {mend}") from error
+    translator.steps_done = int(card["steps"])
     return translator

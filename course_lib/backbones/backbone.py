@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.backbones.architectures import OWN, Architecture, found
 from course_lib.backbones.preprocessing import given_normalisation
 from course_lib.backbones.rates import UsualRates
@@ -77,15 +78,19 @@ class Backbone(nn.Module):
             raise CourseError(f"wrap takes an nn.Module; got {type(net).__name__}.")
         if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             raise CourseError(f"Wrap what is inside the {type(net).__name__}: net.module.")
+        if stages:
+            stages = checks.names(stages, "stages")
         if transform is None:
             transform = given_normalisation(size, mean, std)
         elif (mean, std) != (None, None):
             raise CourseError("Give either transform, or size, mean and std.")
         side = size or getattr(transform, "size", None) or getattr(transform, "crop_size", [0])[0]
-        if not isinstance(side, int) or side < 1:
+        try:
+            side = checks.whole_number(side, "size", 1)
+        except CourseError as error:
             raise CourseError(
                 "Give size=..., the side in pixels of the pictures that transform makes."
-            )
+            ) from error
         try:
             inside = copy.deepcopy(net).cpu()
         except Exception as error:  # whatever a net of someone else raises when copied
@@ -189,7 +194,7 @@ class Backbone(nn.Module):
         Other weights than load_backbone(pretrained=False) gives for the same seed.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((seed + 1) * 1_000_003)
+            torch.manual_seed((checks.seed(seed) + 1) * 1_000_003)
             net = self.architecture.build(self.classes)
         twin = Backbone(net, self.architecture, self.transform)
         return twin.to(self.device).train(self.training)
@@ -201,11 +206,10 @@ class Backbone(nn.Module):
 
     def with_head(self, classes: int, seed: int = 0) -> "Backbone":
         """A copy whose head is new: random weights, one logit per class."""
-        if classes < 2:
-            raise CourseError(f"A head needs 2 classes or more; got {classes}.")
+        classes = checks.whole_number(classes, "classes of a head", 2)
         twin = self.copy()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(checks.seed(seed))
             head = nn.Linear(self.feature_dim, classes)
         twin.replace_head(head.to(self.device))
         return twin

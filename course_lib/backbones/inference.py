@@ -6,16 +6,27 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.backbones.backbone import Backbone, check_pictures
+from course_lib.errors import CourseError
 
 
 def predict(model: Backbone, pictures: Tensor) -> Tensor:
     """Logits, float32 (n, classes) on the CPU, of pictures as `Backbone.prepare` takes them."""
+    check_backbone(model)
     check_pictures(pictures)
     parts = [torch.empty(0, model.classes)]
     with torch.inference_mode(), evaluating(model), precision(model.device):
         for chunk in pictures.split(chunk_size(model)):
             parts.append(model(model.prepare(chunk.to(model.device))).float().cpu())
     return torch.cat(parts)
+
+
+def check_backbone(model) -> None:
+    """Raise CourseError unless this can be asked: a Backbone, or what behaves like one."""
+    if not callable(getattr(model, "prepare", None)):
+        raise CourseError(
+            "A Backbone is needed, such as load_backbone or run.model gives; got "
+            f"{type(model).__name__}."
+        )
 
 
 def default_device() -> torch.device:

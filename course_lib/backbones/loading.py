@@ -1,7 +1,6 @@
 """load_backbone: a net by name, with its pretrained weights and the preprocessing they need."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.backbones.architectures import (
     ARCHITECTURES,
     AUXILIARY,
@@ -22,12 +22,20 @@ from course_lib.backbones.architectures import (
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.preprocessing import Normalise, given_normalisation
 from course_lib.data.downloads import File, fetch
+from course_lib.devices import usable_device
 from course_lib.errors import CourseError
+from course_lib.facts import MEAN, NAMES, STD, TEXT, read_facts
 
 WORLDNET_WEIGHTS = Path(__file__).parent / "weights" / "worldnet.safetensors"
 WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 # For random nets, which have no card: about the mean and spread of the image world.
 DEFAULT_MEAN, DEFAULT_STD = (0.45, 0.45, 0.45), (0.28, 0.28, 0.28)
+
+CARD = {
+    "type": "object",
+    "properties": {"classes": NAMES, "mean": MEAN, "std": STD, "sha256": TEXT},
+    "required": ["classes", "mean", "std", "sha256"],
+}
 
 
 def available_backbones() -> tuple[str, ...]:
@@ -71,6 +79,12 @@ def load_backbone(
     """
     if not isinstance(name, str):
         raise unknown(name)
+    pretrained, seed = checks.true_or_false(pretrained, "pretrained"), checks.seed(seed)
+    device = usable_device("cpu" if device is None else device)
+    if weights is not None and not isinstance(weights, str | Path):
+        raise CourseError(
+            f"weights must be a path, or the name of weights as a text; got {weights!r}."
+        )
     given = (size, mean, std) != (None, None, None)
     from_file = name != "worldnet" and _is_file(weights)
     if from_file and not pretrained:
@@ -84,12 +98,12 @@ def load_backbone(
         backbone = _load_worldnet(name, pretrained, seed, weights)
     elif from_file:
         transform = given_normalisation(size, mean, std) if given else None
-        backbone = _load_file(name, Path(weights), seed, transform)
+        backbone = _load_file(name, checks.path(weights, "weights"), seed, transform)
     elif name.startswith(TIMM):
         backbone = _load_timm(name, pretrained, seed, weights)
     else:
         backbone = _load_torchvision(name, pretrained, seed, weights)
-    return backbone.to(device or "cpu").eval()
+    return backbone.to(device).eval()
 
 
 def read_card(path: Path) -> dict:
@@ -103,44 +117,30 @@ def read_card(path: Path) -> dict:
                 "the "
                 "course brings back the one that it ships."
             )
-    try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        missing = {"classes", "mean", "std", "sha256"} - set(card)
-    except (ValueError, TypeError) as error:
-        raise CourseError(f"WorldNet's card {card_path} is not valid JSON: {error}.") from error
-    if missing:
-        raise CourseError(f"WorldNet's card {card_path} lacks {', '.join(sorted(missing))}.")
+    mend = "`course pretrain` makes both anew."
+    card = read_facts(card_path, f"WorldNet's card {card_path}", CARD, mend)
     found = _sha256(path)
     if found != card["sha256"]:
         raise CourseError(
             f"WorldNet's weights {path} are not the ones that its card describes: SHA-256 "
             f"{found[:12]}…, "
-            f"expected {card['sha256'][:12]}…. The file was changed or cut short; `course "
-            "pretrain` "
-            "makes both anew."
+            f"expected {card['sha256'][:12]}…. The file was changed or cut short; {mend}"
         )
     return card
 
 
 def _load_worldnet(name: str, pretrained: bool, seed: int, weights) -> Backbone:
     like = ARCHITECTURES[name]
-    path = Path(weights or WORLDNET_WEIGHTS)
+    path = checks.path(weights or WORLDNET_WEIGHTS, "weights")
     if not pretrained:
         # The shipped card, when there is one, gives the same classes and preprocessing.
         card = read_card(path) if path.with_suffix(".json").is_file() else {}
         net = _random_net(like, len(card.get("classes", range(10))), seed)
         return Backbone(net, like, _normalisation(like.size, card))
     card = read_card(path)
-    from safetensors.torch import load_file
-
     net = like.build(len(card["classes"]))
     try:
-        net.load_state_dict(
-            {
-                key: value.float() if value.is_floating_point() else value
-                for key, value in load_file(path).items()
-            }
-        )
+        net.load_state_dict(read_state_dict(path))
     except RuntimeError as error:
         raise CourseError(f"The weights {path} do not fit WorldNet: {error}") from error
     transform = _normalisation(like.size, card)

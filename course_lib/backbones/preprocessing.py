@@ -1,12 +1,14 @@
 """Preprocessing: what makes of pictures what a net was trained to see, also as plain data."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.errors import CourseError
+
+LARGEST = 4096  # pixels of a side
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,25 @@ class Normalise:
 
 def given_normalisation(size, mean, std) -> Normalise:
     """Preprocessing from what a caller gave, or a CourseError that says what is allowed."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise CourseError(f"size must be a whole number of pixels from 1; got {size!r}.")
+    size = checks.whole_number(size, "size", 1, LARGEST)
+    return Normalise(size, *_mean_and_std(mean, std))
+
+
+def _mean_and_std(mean, std) -> list[tuple[float, float, float]]:
     triples = []
-    for label, values, least in (("mean", mean, -math.inf), ("std", std, 0.0)):
+    for label, values, limits in (("mean", mean, {}), ("std", std, {"above": 0})):
         try:
-            triple = tuple(float(v) for v in values)
-        except (TypeError, ValueError):
+            triple = checks.numbers_of(values, label, **limits)
+        except CourseError:
             triple = ()
-        if len(triple) != 3 or not all(math.isfinite(v) and v > least for v in triple):
+        if len(triple) != 3:
             raise CourseError(
                 f"{label} must be three numbers, one for each colour"
-                f"{', above 0' if label == 'std' else ''}; got {values!r}. Give size, mean and std "
+                f"{', above 0' if limits else ''}; got {values!r}. Give size, mean and std "
                 "together."
             )
         triples.append(triple)
-    return Normalise(size, *triples)
+    return triples
 
 
 def describe(transform) -> dict:
@@ -75,13 +80,20 @@ def restore(described: dict):
     kind = settings.pop("kind", None)
     try:
         if kind == "normalise":
-            return Normalise(settings["size"], tuple(settings["mean"]), tuple(settings["std"]))
+            return given_normalisation(settings["size"], settings["mean"], settings["std"])
         if kind == "torchvision":
             from torchvision.transforms import InterpolationMode
             from torchvision.transforms._presets import ImageClassification
 
+            for side in ("resize_size", "crop_size"):
+                settings[side] = checks.whole_number(settings[side], side, 1, LARGEST)
+            settings["mean"], settings["std"] = _mean_and_std(settings["mean"], settings["std"])
+            if settings["antialias"] is not None:
+                settings["antialias"] = checks.true_or_false(settings["antialias"], "antialias")
             settings["interpolation"] = InterpolationMode(settings["interpolation"])
             return ImageClassification(**settings)
+    except CourseError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise CourseError(f"The preprocessing {described!r} is incomplete: {error!r}.") from error
     raise CourseError(

@@ -7,14 +7,18 @@ import sys
 from pathlib import Path
 
 from course_lib import notebooks
+from course_lib.commands import whole_number
 from course_lib.commands.report import note
+from course_lib.experiments import tracks
 
 SETTINGS = Path(__file__).parent / "jupyter"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=int, help="port to use (default: the first free one from 8888)"
+        "--port",
+        type=whole_number(1, 65_535),
+        help="port to use (default: the first free one from 8888)",
     )
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address, open no browser"
@@ -25,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    tracks.current()  # a wrong COURSE_TRACK is said here, not in every lesson
     root = notebooks.find_root()
     trust(root)
     try:

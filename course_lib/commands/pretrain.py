@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from course_lib.commands import UsageError, number
+from course_lib.errors import CourseError
 from course_lib.worldnet.card import export
 from course_lib.worldnet.pretraining import pretrain
 from course_lib.worldnet.recipe import Recipe
@@ -38,10 +40,10 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: a GPU when there is one"
     )
-    parser.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--checkpoint-every", type=number(least=0), default=60.0, metavar="SECONDS")
     parser.add_argument(
         "--keep",
-        type=float,
+        type=number(above=0, most=1),
         nargs="*",
         default=[],
         metavar="SHARE",
@@ -52,18 +54,21 @@ def add_arguments(parser) -> None:
 def run(arguments) -> int:
     """`course pretrain`: train or resume, then write worldnet.safetensors and worldnet.json to
     --out."""
-    recipe = Recipe(
-        pictures=arguments.pictures,
-        fractals=arguments.fractals,
-        epochs=arguments.epochs,
-        batch=arguments.batch,
-        rate=arguments.rate,
-        distractors=arguments.distractors,
-        seed=arguments.seed,
-        parts_weight=arguments.parts_weight,
-        factors_weight=arguments.factors_weight,
-        augment=not arguments.no_augment,
-    )
+    try:
+        recipe = Recipe(
+            pictures=arguments.pictures,
+            fractals=arguments.fractals,
+            epochs=arguments.epochs,
+            batch=arguments.batch,
+            rate=arguments.rate,
+            distractors=arguments.distractors,
+            seed=arguments.seed,
+            parts_weight=arguments.parts_weight,
+            factors_weight=arguments.factors_weight,
+            augment=not arguments.no_augment,
+        )
+    except CourseError as error:
+        raise UsageError(f"course pretrain: {error}") from error
     checkpoint = pretrain(
         recipe,
         arguments.out,

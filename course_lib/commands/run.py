@@ -7,8 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from course_lib import notebooks
-from course_lib.commands import UsageError
+from course_lib.commands import UsageError, number
 from course_lib.commands.report import note, table, to_json
+from course_lib.experiments import tracks
 from course_lib.files import write_atomically
 
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=number(above=0),
         default=600,
         metavar="SECONDS",
         help="limit for one cell (default: 600)",
@@ -28,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.timeout <= 0:
-        raise UsageError(f"--timeout must be more than 0 seconds, got {args.timeout:g}.")
+    tracks.current()  # a wrong COURSE_TRACK is said now: not every lesson asks for it
     chosen = choose(notebooks.lessons(notebooks.find_root()), args.lesson)
     if args.json and args.json != "-":
         check_writable(Path(args.json))  # before minutes of work, not after

@@ -9,6 +9,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from course_lib import checks
+from course_lib.data import copies
 from course_lib.data.split import Draw, Split
 from course_lib.errors import CourseError
 
@@ -31,6 +33,8 @@ def read_datasets(
     name: str = "own data",
 ) -> Draw:
     """See Task.from_datasets."""
+    if size is not None:
+        size = checks.whole_number(size, "size", 8, 4096)
     given = {"train": train, "validation": validation, "test": test}
     given = {split: data for split, data in given.items() if data is not None}
     names = _class_names(given, classes)
@@ -51,7 +55,8 @@ def read_datasets(
 def _class_names(given: dict[str, Dataset], classes) -> tuple[str, ...] | None:
     """What was asked for, or what the data sets say, which must agree."""
     if classes is not None:
-        return tuple(str(name) for name in classes)
+        several = hasattr(classes, "__iter__") and not isinstance(classes, str)
+        return checks.names([str(name) for name in classes] if several else classes, "classes")
     said = {split: names for split, data in given.items() if (names := _said(data))}
     if len(set(said.values())) > 1:
         lists = "; ".join(f"{split}: {', '.join(names)}" for split, names in said.items())
@@ -174,19 +179,16 @@ def _held_out(part: Split, classes: tuple[str, ...], split: str) -> tuple[Split,
 
 def _without_copies(parts: dict[str, Split]) -> tuple[str, ...]:
     """Take training pictures out that are measured on; gives what is to be said of it."""
-    measured = {
-        picture.numpy().tobytes()
-        for split in ("validation", "test")
-        for picture in parts[split].pictures
-    }
-    fresh = [p.numpy().tobytes() not in measured for p in parts["train"].pictures]
-    copies = len(fresh) - sum(fresh)
-    if 2 * copies > len(fresh):
+    pictures = parts["train"].pictures
+    measured = [parts[split].pictures for split in ("validation", "test")]
+    known = copies.among(pictures, measured[0]) | copies.among(pictures, measured[1])
+    count = int(known.sum())
+    if 2 * count > len(known):
         raise CourseError(
-            f"{copies} of {len(fresh)} training pictures are also validation or test pictures: a "
+            f"{count} of {len(known)} training pictures are also validation or test pictures: a "
             "score would tell what was learnt by heart. Give data sets that share no picture."
         )
-    if not copies:
+    if not count:
         return ()
-    parts["train"] = Split(*(t[torch.tensor(fresh)] for t in parts["train"]))
-    return (f"{copies} training pictures left out that are also validation or test pictures",)
+    parts["train"] = Split(*(t[~known] for t in parts["train"]))
+    return (f"{count} training pictures left out that are also validation or test pictures",)

@@ -19,13 +19,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from time import monotonic as clock
 
+from course_lib import checks
 from course_lib.errors import CourseError
 
 TIMEOUT = 10  # seconds without an answer or without a byte
 PATIENCE = 600  # seconds to wait for another process that downloads the same file
 ATTEMPTS = 3  # connections tried in one call; each goes on where the one before broke off
 CHUNK = 1 << 18
+WINDOW = 30  # seconds in which LEAST bytes must come: a server that drips is given up
+LEAST = 100_000  # bytes: 3 kB a second
 MARGIN = 50_000_000  # bytes that stay free on the disk
 MB = 1e6
 
@@ -59,7 +63,7 @@ class File:
 def data_folder() -> Path:
     """Where downloads lie: $COURSE_DATA, else a folder of this account's cache."""
     if os.environ.get("COURSE_DATA"):
-        return Path(os.environ["COURSE_DATA"]).expanduser()
+        return checks.path(os.environ["COURSE_DATA"], "COURSE_DATA")
     cache = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "transfer-learning-course"
 
@@ -167,9 +171,10 @@ def _download(file: File, part: Path) -> None:
 
 
 def _stream(file: File, part: Path) -> None:
-    """One connection: append what is missing. Raises OSError when it ends too early."""
-    from tqdm import tqdm
+    """One connection: append what is missing. Raises OSError when it ends too early.
 
+    What is here already stays until the host has sent more than that.
+    """
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "transfer-learning-course"})
     if have:
@@ -184,33 +189,69 @@ def _stream(file: File, part: Path) -> None:
         part.unlink()
         return _stream(file, part)
     with answer:
-        if have and answer.status != 206:  # this server starts at the beginning
-            have = 0
-        length = int(answer.headers.get("Content-Length") or 0)
-        total = have + length if length else None
-        with (
-            open(part, "ab" if have else "wb") as out,
-            tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=file.what) as bar,
-        ):
-            while block := answer.read1(CHUNK):  # what has come, without waiting for more
-                out.write(block)
-                bar.update(len(block))
-                have += len(block)
-    if total and have < total:
-        raise OSError(f"the connection ended after {_mb(have)} of {_mb(total)}")
+        if answer.headers.get_content_type() == "text/html":
+            raise OSError(
+                "the host sent a web page in place of the file, as a network does that wants a "
+                "login first"
+            )
+        if not have or answer.status == 206:
+            _receive(answer, file, part, have)
+            return
+        anew = part.with_name(f"{part.name}.anew")  # this server starts at the beginning
+        try:
+            _receive(answer, file, anew, 0)
+            if not _fits(anew, file):
+                raise OSError(f"the host sent {_mb(anew.stat().st_size)} of something else")
+            os.replace(anew, part)
+        finally:
+            if anew.exists() and anew.stat().st_size > have:
+                os.replace(anew, part)
+            anew.unlink(missing_ok=True)
+
+
+def _receive(answer, file: File, part: Path, have: int) -> None:
+    """Append what an open connection sends to the `have` bytes of `part`."""
+    from tqdm import tqdm
+
+    length = int(answer.headers.get("Content-Length") or 0)
+    total = have + length if length else None
+    since, came = clock(), 0
+    with (
+        open(part, "ab" if have else "wb") as out,
+        tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=file.what) as bar,
+    ):
+        while block := answer.read1(CHUNK):  # what has come, without waiting for more
+            out.write(block)
+            bar.update(len(block))
+            have, came = have + len(block), came + len(block)
+            if clock() - since > WINDOW:
+                if came < LEAST:
+                    raise OSError(f"the host sent only {came} bytes in {WINDOW} seconds")
+                since, came = clock(), 0
+    # A host that tells no length may have ended or broken off. Sizes are rounded for some files.
+    if have < (total or 0.99 * file.size):
+        raise OSError(f"the connection ended after {_mb(have)} of {_mb(total or file.size)}")
 
 
 def _check(path: Path, file: File, mend: str) -> None:
-    kind, expected = file.digest.split(":")
-    with open(path, "rb") as content:
-        found = hashlib.file_digest(
-            content, lambda: hashlib.new(kind, usedforsecurity=False)
-        ).hexdigest()
-    if not found.startswith(expected):
+    if not _fits(path, file):
+        kind, expected = file.digest.split(":")
         raise CourseError(
-            f"{file.what}: {path} is damaged ({kind.upper()} {found[:12]}…, expected "
+            f"{file.what}: {path} is damaged ({kind.upper()} {_digest(path, kind)[:12]}…, expected "
             f"{expected[:12]}…). {mend}"
         )
+
+
+def _fits(path: Path, file: File) -> bool:
+    kind, expected = file.digest.split(":")
+    return _digest(path, kind).startswith(expected)
+
+
+def _digest(path: Path, kind: str) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(
+            content, lambda: hashlib.new(kind, usedforsecurity=False)
+        ).hexdigest()
 
 
 def _check_space(file: File, part: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from course_lib.data.reading import SMALLEST, Unusable, read_picture
-from course_lib.data.split import Draw, Split, check_draw, stratified
+from course_lib import checks
+from course_lib.data.reading import SMALLEST, Unusable, files_below, read_picture
+from course_lib.data.split import Draw, Split, check_draw, distinct, stratified
 from course_lib.errors import CourseError
 
 LEAST = 5  # pictures per class: 3 to train on, 1 to validate, 1 to test
@@ -29,17 +30,22 @@ def read_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
 
     Raises CourseError when the folder, a class or the number of pictures makes a task impossible.
     """
-    check_draw(train, seed)
-    root = Path(path).expanduser()
+    train, seed = check_draw(train, seed)
+    root = checks.path(path, "folder:PATH")
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise CourseError(
             f"folder:{path}: {root} {what}. Give a folder with one sub-folder of pictures per "
             "class."
         )
-    if not isinstance(size, int) or not SMALLEST <= size <= 1024:
-        raise CourseError(f"size must be from {SMALLEST} to 1024 pixels; got {size!r}.")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    size = checks.whole_number(size, "size", SMALLEST, 1024)
+    try:
+        folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise CourseError(
+            f"folder:{path}: {root} cannot be opened ({error.strerror or error}). Give yourself "
+            "the right to read it."
+        ) from error
     if len(folders) < 2:
         found = f"only {folders[0].name}" if folders else "none"
         raise CourseError(
@@ -47,26 +53,28 @@ def read_folder(path: str, train: int | None = None, seed: int = 0, size: int = 
             f"{found} in "
             f"{root}."
         )
+    classes = distinct([folder.name for folder in folders], f"folder:{path}")
     pictures, labels, problems = [], [], []
-    seen: dict[str, Path] = {}
+    seen: dict[str, tuple[Path, int]] = {}
     for label, folder in enumerate(folders):
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            if file.name.startswith(".") or file.name == "Thumbs.db":
-                continue
+        files, closed = files_below(folder)
+        problems += [f"{inner.relative_to(root)}: {reason}" for inner, reason in closed]
+        for file in files:
             shown = file.relative_to(root)
             try:
                 picture = read_picture(file, size)
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
             except Unusable as reason:
                 problems.append(f"{shown}: {reason}")
                 continue
+            digest = hashlib.sha256(picture.numpy()).hexdigest()
             if digest in seen:
-                problems.append(f"{shown}: the same picture as {seen[digest]}")
+                first, other = seen[digest]
+                under = "" if other == label else ", under another class"
+                problems.append(f"{shown}: the same picture as {first}{under}")
                 continue
-            seen[digest] = shown
+            seen[digest] = (shown, label)
             pictures.append(picture)
             labels.append(label)
-    classes = tuple(folder.name for folder in folders)
     _check_counts(path, classes, labels, problems)
     if problems:
         warnings.warn(

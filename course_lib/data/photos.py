@@ -5,6 +5,7 @@ read first and pictures only when they are chosen: a task of a few hundred pictu
 ten thousand.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -156,7 +157,8 @@ class PhotoSet:
     """A data set as the course uses it.
 
     open(): its pools by split, "train" always, "validation" and "test" where its makers fixed
-    them. most: largest number of training labels. sizes: pictures for validation and test.
+    them. most: largest number of training labels. sizes: pictures for validation and test. least:
+    pictures of a whole copy, of all splits together.
     """
 
     title: str
@@ -168,6 +170,7 @@ class PhotoSet:
     open: Callable[[], dict[str, Pool]]
     most: int
     sizes: tuple[int, int] = (100, 200)  # a ResNet-18 reads 30 a second on two cores
+    least: int = 0
 
 
 # --- sets of image files --------------------------------------------------------------------------
@@ -260,7 +263,6 @@ def _pneumonia() -> dict[str, Pool]:
 
 
 def _mnist() -> dict[str, Pool]:
-    from torchvision import datasets
     from torchvision.datasets.utils import extract_archive
 
     for file in MNIST:
@@ -273,10 +275,22 @@ def _mnist() -> dict[str, Pool]:
             extract_archive(str(archive), str(part))
             (part / archive.stem).replace(archive.with_suffix(""))
             part.rmdir()
-    sets = {
-        split: datasets.MNIST(data_folder(), train=split == "train") for split in ("train", "test")
-    }
-    return {split: _array(one.data.numpy(), one.targets.numpy()) for split, one in sets.items()}
+    train, train_labels, test, test_labels = (_idx(file.target.with_suffix("")) for file in MNIST)
+    return {"train": _array(train, train_labels), "test": _array(test, test_labels)}
+
+
+def _idx(path: Path) -> np.ndarray:
+    """MNIST's own format: 0, 0, 8 for bytes, number of sizes, the sizes, the values."""
+    data = np.fromfile(path, np.uint8)
+    dimensions = int(data[3]) if len(data) > 3 else 0
+    begin = 4 + 4 * dimensions
+    sizes = [int.from_bytes(data[i : i + 4].tobytes(), "big") for i in range(4, begin, 4)]
+    if data[:3].tolist() != [0, 0, 8] or not sizes or len(data) != begin + math.prod(sizes):
+        raise CourseError(
+            f"{path} is damaged: its length or its beginning is not that of a file of MNIST. "
+            "Delete it and run this again: it is then unpacked anew."
+        )
+    return data[begin:].reshape(sizes)
 
 
 def _mnist_blended() -> dict[str, Pool]:
@@ -333,6 +347,7 @@ SETS = {
         _imagenette,
         most=8_000,
         sizes=(100, 400),
+        least=13_394,
     ),
     "pets": PhotoSet(
         "Cats and dogs of eight breeds",
@@ -343,6 +358,7 @@ SETS = {
         (PETS,),
         _pets,
         most=1_200,
+        least=1_500,
     ),
     "eurosat": PhotoSet(
         "Land use in satellite pictures",
@@ -353,6 +369,7 @@ SETS = {
         (EUROSAT,),
         _eurosat,
         most=20_000,
+        least=27_000,
     ),
     "pneumonia": PhotoSet(
         "Chest X-rays of children: normal or pneumonia",
@@ -375,6 +392,7 @@ SETS = {
         _mnist,
         most=50_000,
         sizes=(500, 1_000),
+        least=70_000,
     ),
     "mnist-blended": PhotoSet(
         "Handwritten digits of MNIST over photographs",
@@ -386,6 +404,7 @@ SETS = {
         _mnist_blended,
         most=50_000,
         sizes=(500, 1_000),
+        least=70_000,
     ),
     "svhn": PhotoSet(
         "House numbers in street photographs",
@@ -403,7 +422,17 @@ SETS = {
 
 @lru_cache(maxsize=4)
 def _opened(name: str, root: Path) -> dict[str, Pool]:
-    return SETS[name].open()
+    one, mend = SETS[name], "Delete what is unpacked there and run this again: it is made anew."
+    found = one.open()
+    labels = torch.cat([pool.labels for pool in found.values()])
+    if len(labels) < one.least:
+        raise CourseError(
+            f"{name} has only {len(labels):,} of {one.least:,} pictures in {root}: that copy is "
+            f"not whole. {mend}"
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(one.classes):
+        raise CourseError(f"{name} has labels in {root} that no class has: it is damaged. {mend}")
+    return found
 
 
 def pools(name: str) -> dict[str, Pool]:

@@ -1,5 +1,6 @@
 """One picture of a file, as the course sees it."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,27 @@ SMALLEST = 8  # pixels of the shorter side
 
 
 LARGEST = 100_000_000  # pixels in all
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The files of a folder and of those in it, in order, and the folders that cannot be opened.
+
+    Hidden files and folders are passed over. The second: (folder, reason in words).
+    """
+    files, closed = [], []
+
+    def note(error: OSError) -> None:
+        reason = error.strerror or error
+        closed.append((Path(error.filename), f"this folder cannot be opened ({reason})"))
+
+    for inner, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [
+            Path(inner, name)
+            for name in names
+            if not name.startswith(".") and name != "Thumbs.db" and Path(inner, name).is_file()
+        ]
+    return sorted(files), sorted(closed)
 
 
 class Unusable(Exception):
@@ -50,6 +72,8 @@ def read_picture(file: Path, size: int) -> Tensor:
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 and 32 bits a pixel: stretch to what there is
         values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise Unusable("it holds NaN or infinite values")
         spread = np.ptp(values) or 1.0
         image = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
     if image.has_transparency_data:

@@ -17,6 +17,7 @@ from course_lib.world import digits, phantoms
 # SEEDS.
 VALIDATION_SEED, TEST_SEED, TRAIN_SEED = 770_001, 770_002, 1_000_000
 VALIDATION_SIZE, TEST_SIZE = 400, 1_000
+LARGEST_TRAIN = 200_000  # pictures of a task of the image world, which has no end: 2.5 GB
 PIECE = 32  # pictures made at a time by task_in_pieces: about 30 ms
 
 

@@ -1,10 +1,13 @@
 """Pictures with their labels, and how many of each class are taken."""
 
+import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.errors import CourseError
 
 SEEDS = 1_000_000  # of training draws
@@ -30,16 +33,37 @@ class Draw(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def check_draw(train: int | None, seed: int) -> None:
-    """Raise CourseError unless so many labels can be drawn with this seed; None: the usual."""
-    if not isinstance(seed, int) or not 0 <= seed < SEEDS:
-        raise CourseError(f"seed must be a whole number from 0 to {SEEDS - 1}; got {seed!r}.")
-    if train is not None and (not isinstance(train, int) or train < 1):
-        raise CourseError(f"train must be a number of labels, 1 or more; got {train!r}.")
+def check_draw(train, seed, most: int | None = None) -> tuple[int | None, int]:
+    """(train, seed) as Python's own numbers; train: labels to draw, None for the usual number.
+
+    Raises CourseError unless that many, at most `most`, can be drawn with this seed.
+    """
+    if train is not None:
+        train = checks.whole_number(train, "train", 1, most)
+    return train, checks.whole_number(seed, "seed", 0, SEEDS - 1)
+
+
+def distinct(classes: Sequence[str], what: str) -> tuple[str, ...]:
+    """The names of classes; those that read alike are refused.
+
+    One letter can be written in several ways in Unicode, and file systems differ in which they
+    keep.
+    """
+    names, seen = checks.names(classes, f"{what}: classes"), {}
+    for name in names:
+        same = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if same is not name:
+            raise CourseError(
+                f"{what}: the classes {ascii(same)} and {ascii(name)} read alike: they differ only "
+                "in how Unicode writes a letter. Put them together, or rename one."
+            )
+    return names
 
 
 def check_split(split: Split, classes: int, what: str) -> None:
     """Raise CourseError unless pictures and labels fit each other and the number of classes."""
+    if not isinstance(split, tuple) or not all(isinstance(part, Tensor) for part in split):
+        raise CourseError(f"{what}: give Split(pictures, labels), two tensors; got {split!r:.100}.")
     pictures, labels = split
     if pictures.ndim != 4 or pictures.shape[1] != 3 or pictures.dtype != torch.uint8:
         raise CourseError(

@@ -1,13 +1,15 @@
 """A target task: pictures with labels to train on, to choose by and to report."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from course_lib import checks
+from course_lib.data import copies
 from course_lib.data.datasets import read_datasets
 from course_lib.data.folders import read_folder
-from course_lib.data.split import Split, check_split, stratified
-from course_lib.errors import CourseError
+from course_lib.data.split import Split, check_split, distinct, stratified
 from course_lib.measure.metrics import METRICS
 
 
@@ -19,7 +21,11 @@ class Task:
     similarity: "similar" or "different", how the pictures compare with the image world's day
     pictures.
     provenance: where the pictures come from.
-    notes: what was left out or changed on loading, for the person to read.
+    notes: what was left out or changed on loading, for the person to read. Training pictures that
+        are measured on too, and pictures under two labels, are counted there with a warning.
+
+    Raises CourseError for an unknown metric, classes that are not told apart by name, and pictures
+    and labels that do not fit each other.
     """
 
     name: str
@@ -94,6 +100,7 @@ class Task:
 
         Classes are as equal in number as can be; a smaller n is part of a larger one.
         """
+        n = checks.whole_number(n, "n", least=1)
         rows = stratified(self.train.labels, min(n, len(self.train.labels)), len(self.classes))
         return replace(self, train=Split(*(part[rows] for part in self.train)))
 
@@ -104,10 +111,26 @@ class Task:
         )
 
     def __post_init__(self):
-        if self.metric not in METRICS:
-            raise CourseError(f"No metric {self.metric!r}. There are: {', '.join(METRICS)}.")
+        checks.one_of(self.metric, "metric", METRICS)
+        object.__setattr__(self, "classes", distinct(self.classes, self.name))
         for name in ("train", "validation", "test"):
             check_split(getattr(self, name), len(self.classes), f"{self.name}, {name}")
+        found = [note for note in _doubtful(self) if note not in self.notes]
+        if found:
+            object.__setattr__(self, "notes", (*self.notes, *found))
+            warnings.warn(f"{self.name}: {'; '.join(found)}", stacklevel=3)
+
+
+def _doubtful(task: Task) -> Iterator[str]:
+    """What makes scores of a task doubtful, in words."""
+    train = task.train
+    for name in ("validation", "test"):
+        known = int(copies.among(train.pictures, getattr(task, name).pictures).sum())
+        if known:
+            yield f"{known} of {len(train.labels)} training pictures are {name} pictures too"
+    double = copies.under_two_labels(*train)
+    if double:
+        yield f"{double} training pictures are there under two labels"
 
 
 def quickly_validated(task: Task, pictures: int = 200) -> Task:

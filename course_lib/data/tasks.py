@@ -5,11 +5,11 @@ seed, are never among them, and are nested: the first 50 labels of a seed are pa
 100.
 """
 
-import difflib
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from course_lib.data.recipes import RECIPES, kept
+from course_lib import checks
+from course_lib.data.recipes import LARGEST_TRAIN, RECIPES, kept
 from course_lib.data.split import check_draw
 from course_lib.data.task import Task
 from course_lib.errors import CourseError
@@ -52,15 +52,12 @@ def load_task(name: str, train: int | None = None, seed: int = 0, size: int = 64
     Raises CourseError for an unknown name, too many or too few labels, unusable folders and files
     that cannot be downloaded.
     """
-    check_draw(train, seed)
-    if str(name).startswith("folder:"):
-        return Task.from_folder(str(name).removeprefix("folder:"), train, seed, size)
+    train, seed = check_draw(train, seed, LARGEST_TRAIN)
+    if isinstance(name, str) and name.startswith("folder:"):
+        return Task.from_folder(name.removeprefix("folder:"), train, seed, size)
+    checks.one_of(name, "task", RECIPES, also="folder:PATH")
     if size != 64:
         raise CourseError(f"size={size} goes with folder:PATH only; {name!r} comes in one size.")
-    if name not in RECIPES:
-        near = difflib.get_close_matches(str(name), RECIPES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise CourseError(f"No task {name!r}.{hint} There are: {', '.join(RECIPES)}, folder:PATH.")
     return drain(_built_in(name, train or RECIPES[name].train, seed))
 
 
@@ -70,7 +67,7 @@ def task_in_pieces(name: str, train: int, seed: int = 0) -> Generator[None, None
     `task = yield from task_in_pieces(...)` lets a widget stay responsive meanwhile. Raises
     CourseError as load_task does.
     """
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         return load_task(name, train, seed)
     return (yield from _built_in(name, train, seed))
 

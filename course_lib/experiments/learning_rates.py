@@ -587,7 +587,7 @@ CLAIMS = (
         live={**_LIVE, "tasks": ("digits",), "schedules": (AT_ONCE, GRADUAL), "rates": (1e-2,),
               "epochs": 8},
         quick={**_QUICK, "tasks": ("digits",), "schedules": (AT_ONCE, GRADUAL), "rates": (1e-2,),
-               "epochs": 3},
+               "epochs": 6},
         full={**_STUDY, "tasks": ("digits", "digits-cluttered"), "schedules": tuple(SCHEDULES),
               "rates": (3e-3, 1e-2)},
     ),

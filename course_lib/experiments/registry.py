@@ -1,9 +1,8 @@
 """Which claims there are and which module holds them."""
 
-import difflib
 from importlib import import_module
 
-from course_lib.errors import CourseError
+from course_lib import checks
 
 MODULES = {
     "01": "feature_hierarchies",
@@ -27,8 +26,4 @@ def claims() -> dict:
 def claim(tag: str):
     """The claim with this tag, such as "C06". Raises CourseError for an unknown one."""
     known = claims()
-    if tag not in known:
-        near = difflib.get_close_matches(str(tag).upper(), known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise CourseError(f"No claim {tag!r}.{hint} There are: {', '.join(known)}.")
-    return known[tag]
+    return known[checks.one_of(tag, "claim", known)]

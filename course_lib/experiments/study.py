@@ -4,13 +4,17 @@ A trial is a plain dictionary (strategy, number of labels, seed, ...) and gives 
 itself and what was measured. Because trials are data, a study can be stored row by row and resumed.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_lib import checks
 from course_lib.errors import CourseError
+from course_lib.facts import read_facts
 
 Row = dict
 VERDICTS = ("holds", "holds in part", "does not hold here", "undecided")
@@ -125,8 +129,7 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
 
     one = claim(tag)
     size = size or ("quick" if os.environ.get("COURSE_QUICK") == "1" else "live")
-    if size not in ("live", "quick", "full"):
-        raise CourseError(f"No size {size!r}. Choose live, quick or full.")
+    checks.one_of(size, "size", ("live", "quick", "full"))
     track, small, note = tracks.for_claim(tag)
     if note:
         print(note)
@@ -136,6 +139,7 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
         raise CourseError(
             f"{tag} has no setting {', '.join(sorted(unknown))}. It has: {', '.join(settings)}."
         )
+    changes = {name: _like(settings[name], value, name) for name, value in changes.items()}
     quiet = {} if progress else {"disable": True}  # else TQDM_DISABLE=1 decides
     with tracks.using(track):
         trials = one.trials({**settings, **changes})
@@ -143,6 +147,31 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
         rows = [{**trial, **one.measure(trial)} for trial in bar]
     give_back()
     return Result(one, rows, one.judge(rows))
+
+
+def _like(usual, value, name: str):
+    """A changed setting, of the kind that it usually has: one value, or one value or more."""
+    if not isinstance(usual, tuple):
+        return (
+            value
+            if isinstance(value, (tuple, list)) and name == "epochs"
+            else _one(usual, value, name)
+        )
+    if not isinstance(value, (tuple, list, range)) or not value:
+        raise CourseError(f"{name} takes one value or more, such as {usual!r}; got {value!r}.")
+    return tuple(_one(usual[0], one, f"Each of {name}") for one in value) if usual else tuple(value)
+
+
+def _one(usual, value, name: str):
+    if isinstance(usual, bool):
+        return checks.true_or_false(value, name)
+    if isinstance(usual, int):
+        return checks.whole_number(value, name)
+    if isinstance(usual, float):
+        return checks.number(value, name)
+    if isinstance(usual, str) and not isinstance(value, str):
+        raise CourseError(f"{name} must be a text, such as {usual!r}; got {value!r}.")
+    return value
 
 
 def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
@@ -153,16 +182,47 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
     """
     from course_lib.experiments import tracks
     from course_lib.experiments.registry import claim
-    from course_lib.files import write_atomically
     from course_lib.measure.hardware import machine
 
     one, world, here = claim(tag), tracks.TRACKS["world"], machine()
     with tracks.using(world):
         trials = [_plain(trial) for trial in one.trials(one.full)]
     path = Path(folder) / f"{tag}.json"
+    with _alone(path, tag):
+        return _go_on(one, trials, path, here, say)
+
+
+@contextmanager
+def _alone(path: Path, tag: str) -> Iterator[None]:
+    """One process at a time writes a study: rows of two would overwrite each other."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise CourseError(
+            f"Another process is measuring {tag} and writes {path}. Wait for its end: it stores "
+            "every row, and this one then has nothing left to do."
+        ) from error
+    except OSError as error:
+        raise CourseError(f"Cannot write {path}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _go_on(one: Claim, trials: list[dict], path: Path, here: dict, say) -> Result:
+    """Measure and store the trials that `path` lacks."""
+    from course_lib.experiments import tracks
+    from course_lib.files import write_atomically
+
+    tag, world = one.tag, tracks.TRACKS["world"]
     study = {"claim": tag, "made_with": here, "weights": _weights(), "rows": []}
     if path.exists():
-        stored = _read(path)
+        stored = read_study(path)
         if stored["weights"] != study["weights"]:
             raise CourseError(
                 f"{path} was measured with other weights of WorldNet. Move it away to measure anew."
@@ -179,9 +239,9 @@ def run_and_store(tag: str, folder: Path = RESULTS, say=print) -> Result:
                 row = {"trial": trial, "measured": _plain(one.measure(trial))}
             if here != study["made_with"]:  # begun elsewhere: what is measured here says so
                 row["made_with"] = here
+            row["sha256"] = checksum(row)
         study["rows"].append(row)
         done[_key(trial)] = row
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(path, text)
         say(f"{tag}: trial {number} of {len(trials)} {trial}")
@@ -198,7 +258,7 @@ def _measured_elsewhere(one: Claim, study: dict, folder: Path) -> dict[str, Row]
         path = folder / f"{tag}.json"
         if tag == one.tag or other.measure is not one.measure or not path.exists():
             continue
-        stored = _read(path)
+        stored = read_study(path)
         if all(stored[key] == study[key] for key in ("weights", "made_with")):
             mine = [row for row in stored["rows"] if "made_with" not in row]
             rows |= {_key(row["trial"]): row for row in mine}
@@ -217,7 +277,7 @@ def stored_result(tag: str, folder: Path = RESULTS) -> Result:
     path = Path(folder) / f"{tag}.json"
     if not path.exists():
         raise CourseError(f"{tag} has no stored run. `course claims run {tag}` makes one.")
-    study = _read(path)
+    study = read_study(path)
     wanted = {_key(_plain(trial)) for trial in one.trials(one.full)}
     # Rows of a size that the claim had once stay in the file, but are not mixed in.
     kept = [row for row in study["rows"] if _key(row["trial"]) in wanted]
@@ -259,15 +319,54 @@ def stored_results(folder: Path = RESULTS) -> dict[str, Result | None]:
     return results
 
 
-def _read(path: Path) -> dict:
-    try:
-        study = json.loads(path.read_text())
-        assert {"made_with", "weights", "rows"} <= set(study)
-    except (ValueError, AssertionError) as error:
-        raise CourseError(
-            f"{path} is not a stored run: {error}. Move it away to measure anew."
-        ) from error
+_ROW = {
+    "type": "object",
+    "properties": {
+        "trial": {"type": "object"},
+        "measured": {"type": "object"},
+        "made_with": {"type": "object"},
+        "sha256": {"type": "string"},
+    },
+    "required": ["trial", "measured", "sha256"],
+    "additionalProperties": False,
+}
+_STUDY = {
+    "type": "object",
+    "properties": {
+        "claim": {"type": "string"},
+        "made_with": {
+            "type": "object",
+            "properties": {
+                "torch": {"type": "string"},
+                "processor": {"type": "string"},
+                "cores": {"type": "integer"},
+            },
+            "required": ["torch", "processor", "cores"],
+        },
+        "weights": {"type": "string"},
+        "rows": {"type": "array", "items": _ROW},
+    },
+    "required": ["made_with", "weights", "rows"],
+}
+
+
+def read_study(path: Path) -> dict:
+    """A stored study. Raises CourseError for a file of another kind and for a changed row."""
+    mend = "Move it away to measure anew."
+    study = read_facts(path, f"{path} is not a stored run", _STUDY, mend, nan=True)
+    for number, row in enumerate(study["rows"], 1):
+        if row["sha256"] != checksum(row):
+            raise CourseError(
+                f"{path}: row {number} {row['trial']} was changed after it was measured: its "
+                f"checksum does not fit. Bring the file back from where it came, or: {mend}"
+            )
     return study
+
+
+def checksum(row: Row) -> str:
+    """The first 16 digits of the SHA-256 of a stored row without its own checksum."""
+    text = json.dumps({k: v for k, v in row.items() if k != "sha256"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _weights() -> str:

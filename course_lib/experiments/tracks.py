@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.errors import CourseError
+from course_lib import checks
 
 if TYPE_CHECKING:
     from course_lib.adaptation import Domains
@@ -53,20 +53,13 @@ class Track:
 
     def task_name(self, role: str) -> str:
         """What load_task calls the task of this role."""
-        if role not in self.tasks:
-            raise CourseError(
-                f"The {self.name} track has no task {role!r}. It has: {', '.join(self.tasks)}."
-            )
-        return self.tasks[role]
+        return self.tasks[checks.one_of(role, f"task of the {self.name} track", self.tasks)]
 
     def load_domains(self, name: str, train: int | None = None, seed: int = 0) -> "Domains":
         """A task in two domains, for adaptation. Raises CourseError for an unknown pair."""
         from course_lib.adaptation import load_domains
 
-        if name not in self.domains:
-            raise CourseError(
-                f"The {self.name} track has no domains {name!r}. It has: {', '.join(self.domains)}."
-            )
+        checks.one_of(name, f"domains of the {self.name} track", self.domains)
         return load_domains(self.domains[name], train, seed)
 
     def downloads(self, *roles: str) -> "list[File]":
@@ -201,7 +194,6 @@ def for_claim(tag: str) -> tuple[Track, dict, str]:
 
 
 def _named(name: str | None) -> Track:
-    name = name or os.environ.get("COURSE_TRACK") or "world"
-    if name not in TRACKS:
-        raise CourseError(f"No track {name!r}. Choose one of: {', '.join(TRACKS)}.")
-    return TRACKS[name]
+    asked = os.environ.get("COURSE_TRACK")
+    what = "track" if name or not asked else "track (COURSE_TRACK)"
+    return TRACKS[checks.one_of(name or asked or "world", what, TRACKS)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_lib import checks
 from course_lib.errors import CourseError
 
 
@@ -16,13 +17,11 @@ def grouped_split(groups, share: float, seed: int = 0) -> np.ndarray:
 
     groups: int (n,), such as the patient of each picture. No group is on both sides.
     """
-    groups = np.asarray(groups)
+    groups, seed = np.asarray(groups), checks.seed(seed)
     names = np.unique(groups)
-    if not 0 < share < 1 or len(names) < 2:
-        raise CourseError(
-            f"A split needs two groups or more and a share between 0 and 1; got {len(names)} "
-            f"groups and share={share!r}."
-        )
+    share = checks.number(share, "share", above=0, below=1)
+    if len(names) < 2:
+        raise CourseError(f"A split needs two groups or more; got {len(names)}.")
     held_out = int(np.clip(round(share * len(names)), 1, len(names) - 1))
     return np.isin(groups, np.random.default_rng(seed).permutation(names)[:held_out])
 
@@ -53,6 +52,8 @@ def auc_interval(
     (Efron and Tibshirani 1993, chapter 13); draws with one class only are left out.
     """
     scores, labels = _pair(scores, labels)
+    draws, seed = checks.whole_number(draws, "draws", 1), checks.seed(seed)
+    level = checks.number(level, "level", above=0, below=1)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.unique(groups[order], return_index=True)[1][1:])
@@ -84,6 +85,7 @@ def calibration(probabilities, labels, bins: int = 10) -> Calibration:
     """Do pictures that are given probability p belong to class 1 in a share p of the cases?"""
     probabilities, labels = _pair(probabilities, labels)
     _check_probabilities(probabilities)
+    bins = checks.whole_number(bins, "bins", 1)
     places = np.minimum((probabilities * bins).astype(int), bins - 1)
     pictures = np.bincount(places, minlength=bins)
     used = pictures > 0
@@ -126,6 +128,7 @@ class Rates:
 def rates(probabilities, labels, threshold: float) -> Rates:
     """The rates when everything from `threshold` on is called class 1."""
     probabilities, labels = _pair(probabilities, labels)
+    threshold = checks.number(threshold, "threshold")
     alarm = probabilities >= threshold
     found, left = alarm[labels == 1].mean(), 1 - alarm[labels == 0].mean()
     precision = labels[alarm].mean() if alarm.any() else float("nan")
@@ -139,8 +142,7 @@ def threshold_for(probabilities, labels, sensitivity: float = 0.95) -> float:
     """
     probabilities, labels = _pair(probabilities, labels)
     ones = np.sort(probabilities[labels == 1])
-    if not 0 < sensitivity <= 1:
-        raise CourseError(f"A sensitivity lies above 0, up to 1; got {sensitivity!r}.")
+    sensitivity = checks.number(sensitivity, "sensitivity", above=0, most=1)
     missed = int(np.floor((1 - sensitivity) * len(ones) + 1e-9))
     return float(ones[missed])
 
@@ -155,11 +157,16 @@ def precision_at(rates_: Rates, prevalence: float) -> float:
 
 
 def _pair(values, labels) -> tuple[np.ndarray, np.ndarray]:
-    values, labels = np.asarray(values, float), np.asarray(labels)
+    try:
+        values, labels = np.asarray(values, float), np.asarray(labels)
+    except (TypeError, ValueError) as error:
+        raise CourseError(f"Scores and probabilities are numbers: {error}.") from error
     if values.shape != labels.shape or values.ndim != 1:
         raise CourseError(f"Got {values.shape} values and {labels.shape} labels; one of each.")
     if set(np.unique(labels).tolist()) != {0, 1}:
         raise CourseError("Both classes must be there, as labels 0 and 1.")
+    if not np.isfinite(values).all():
+        raise CourseError("There are NaN or infinite values among the scores.")
     return values, labels
 
 

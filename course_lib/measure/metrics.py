@@ -1,8 +1,10 @@
 """How good predictions are: accuracy, and the area under the ROC curve."""
 
+import torch
 from torch import Tensor
 
-from course_lib.errors import CourseError
+from course_lib import checks
+from course_lib.errors import CourseError, Diverged
 
 METRICS = ("accuracy", "auc")
 
@@ -38,10 +40,21 @@ def auc(logits: Tensor, labels: Tensor) -> float:
 def score(metric: str, logits: Tensor, labels: Tensor) -> float:
     """The metric by name: "accuracy" or "auc", 0..1, larger is better.
 
-    Tensors of any device and float type.
+    logits (n, classes), labels (n,): tensors of any device, logits of any float type. Raises
+    CourseError for other shapes and without a picture, Diverged for logits that are not finite.
     """
-    if metric not in METRICS:
-        raise CourseError(f"No metric {metric!r}. There are: {', '.join(METRICS)}.")
+    checks.one_of(metric, "metric", METRICS)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise CourseError(
+            f"A metric takes logits (n, classes) and labels (n,); got {tuple(logits.shape)} and "
+            f"{tuple(labels.shape)}."
+        )
     if not len(labels):
         raise CourseError(f"No pictures, so no {metric}.")
+    broken = int((~torch.isfinite(logits)).any(1).sum())
+    if broken:
+        raise Diverged(
+            f"The net's answers to {broken} of {len(logits)} pictures are NaN or infinite, so they "
+            "have no score: its weights are broken. Train again with a smaller lr."
+        )
     return {"accuracy": accuracy, "auc": auc}[metric](logits.float().cpu(), labels.cpu())

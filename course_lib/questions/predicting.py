@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from course_lib import checks
 from course_lib.errors import CourseError
 from course_lib.questions.verdict import Verdict
 
@@ -30,10 +31,7 @@ def compare(guess: float | str | None, measured: float | str, what: str) -> Verd
         same = str(guess).strip().lower() == measured.lower()
         word = "As you predicted." if same else "Not what you predicted: read on for the reason."
         return Verdict("noted", f"You predicted **{guess}**; your run says **{measured}**. {word}")
-    if isinstance(guess, bool) or not isinstance(guess, (int, float)) or not 0 <= guess <= 1:
-        raise CourseError(
-            f"A prediction of a share lies between 0 and 1, such as 0.75; got {guess!r}."
-        )
+    guess = checks.number(guess, "A prediction of a share, such as 0.75,", least=0, most=1)
     off = measured - guess
     if math.isclose(off, 0, abs_tol=0.05):
         word = "Within 5 points: well predicted."

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.errors import CourseError
 from course_lib.serving.saving import SavedModel
@@ -51,7 +52,7 @@ def export_model(saved: SavedModel, path: str | Path) -> Exported:
     The program is loaded again and must give the model's probabilities before the file takes its
     place. Raises CourseError when it does not, and for another ending or a missing package.
     """
-    path = Path(path).expanduser()
+    path = checks.path(path)
     formats = {".pt2": (_write_pt2, _run_pt2), ".onnx": (_write_onnx, _run_onnx)}
     if path.suffix not in formats:
         raise CourseError(f"An export ends in {' or '.join(formats)}; got {path.name}.")

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.backbones.inference import chunk_size, evaluating
-from course_lib.data.reading import Unusable, read_picture
+from course_lib.data.reading import Unusable, files_below, read_picture
 from course_lib.errors import CourseError
 from course_lib.serving.drift import Drift, compare
 from course_lib.serving.saving import SavedModel
@@ -18,8 +19,9 @@ from course_lib.serving.saving import SavedModel
 class Answer:
     """What a model says of one file.
 
-    file: its path below the folder. answer: a class, "" when the file is not usable.
-    probabilities: one per class, 0..1, () when not usable. problem: why it is not usable, or "".
+    file: its path below the folder; one that ends in / is a folder that cannot be opened.
+    answer: a class, "" when the file is not usable. probabilities: one per class, 0..1, () when
+    not usable. problem: why it is not usable, or "".
     """
 
     file: str
@@ -34,14 +36,15 @@ def predict_folder(saved: SavedModel, folder: str | Path) -> tuple[list[Answer],
     Pictures are read as `load_task("folder:...")` reads them. Hidden files are passed over.
     Raises CourseError when there is no such folder or no file in it.
     """
-    root = Path(folder).expanduser()
+    root = checks.path(folder, "folder")
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise CourseError(f"{root} {what}. Give a folder of pictures.")
-    files = sorted(p for p in root.rglob("*") if p.is_file() and not _hidden(p.relative_to(root)))
-    if not files:
+    files, closed = files_below(root)
+    if not files and not closed:
         raise CourseError(f"There is no file in {root}. Give a folder of pictures.")
-    answers, features = [], [torch.empty(0, saved.model.feature_dim)]
+    answers = [Answer(_shown(p.relative_to(root)) + "/", "", (), reason) for p, reason in closed]
+    features = [torch.empty(0, saved.model.feature_dim)]
     step = chunk_size(saved.model)
     for first in range(0, len(files), step):
         found, seen = _answers(saved, root, files[first : first + step])
@@ -85,10 +88,6 @@ def _read(file: Path, size: int) -> tuple[Tensor | None, str]:
         return read_picture(file, size), ""
     except Unusable as reason:
         return None, str(reason)
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts) or path.name == "Thumbs.db"
 
 
 def _shown(path: Path) -> str:

@@ -8,25 +8,63 @@ digest protects from accidents; whoever changes a file on purpose can write a ne
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.backbones.architectures import OWN, architecture
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.inference import predict
-from course_lib.backbones.preprocessing import Normalise, describe, restore
+from course_lib.backbones.preprocessing import LARGEST, Normalise, describe, restore
 from course_lib.errors import CourseError
+from course_lib.facts import COUNT, NAMES, SHARE, TEXT, facts_of
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
+from course_lib.measure.metrics import METRICS
 from course_lib.serving.drift import Reference, features_of, make_reference
 from course_lib.train.loop import Run
 
 FORMAT, VERSION = "course-model", "1"
+SAVE_AGAIN = "Save the model again: save_model(run, path)."
 _WEIGHT, _REFERENCE = "model.", "reference."
+
+_ANY_NAMES = {"type": "array", "items": TEXT}
+_OPTIONAL = {
+    "stages_end_with": {"anyOf": [{"type": "null"}, {**_ANY_NAMES, "minItems": 1}]},
+    "finished": {"type": "boolean"},  # files of the first edition lack it: theirs were
+}
+FACTS = {
+    "type": "object",
+    "properties": {
+        "backbone": TEXT,
+        "classes": NAMES,
+        "picture_size": {"type": "integer", "minimum": 1, "maximum": LARGEST},
+        "preprocessing": {"type": "object"},  # `restore` knows what it may hold
+        "head": TEXT,
+        "channels_last": _ANY_NAMES,
+        "strategy": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]},
+        "task": TEXT,
+        "metric": {"enum": list(METRICS)},
+        "scores": {
+            "type": "object",
+            "properties": {"validation": SHARE, "test": SHARE},
+            "required": ["validation", "test"],
+        },
+        "labels": COUNT,
+        "epochs": COUNT,
+        "seed": COUNT,
+        "threshold": {"anyOf": [{"type": "null"}, SHARE]},
+        "made_with": {"type": "object"},
+    },
+}
+FACTS["required"] = list(FACTS["properties"])
+FACTS["properties"] |= _OPTIONAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +73,7 @@ class SavedModel:
 
     model: in eval mode; `model.source_classes` names its logits.
     facts: plain data: backbone, classes, picture_size, preprocessing, strategy, task, metric,
-        scores, labels, epochs, threshold, made_with.
+        scores, labels, epochs, finished, threshold, made_with.
     reference: what pictures of the known kind look like to it, for `drift`.
     """
 
@@ -46,9 +84,10 @@ class SavedModel:
     def __repr__(self) -> str:
         few = ", ".join(self.classes[:5]) + (", ..." if len(self.classes) > 5 else "")
         task, labels = self.facts["task"], self.facts["labels"]
+        state = "" if self.facts.get("finished", True) else ", unfinished"
         return (
             f"<SavedModel: {self.facts['backbone']} for {len(self.classes)} classes ({few}); "
-            f"{self.facts['strategy']['name']} on {labels} labels of {task}>"
+            f"{self.facts['strategy']['name']} on {labels} labels of {task}{state}>"
         )
 
     @property
@@ -58,7 +97,7 @@ class SavedModel:
     @property
     def picture_size(self) -> int:
         """Side in pixels of the pictures before the model's own preprocessing."""
-        return self.facts["picture_size"]
+        return int(self.facts["picture_size"])
 
     @property
     def threshold(self) -> float | None:
@@ -72,12 +111,27 @@ def save_model(run: Run, path: str | Path, threshold: float | None = None) -> Sa
     path: should end in .safetensors. threshold: for two classes, the probability of the second from
     which on it is the answer, chosen on validation pictures.
 
-    Raises CourseError when the model cannot be rebuilt from the file or the file cannot be
-    written; what was at `path` before is then still there.
+    A run that is not finished is saved as it stands, with a warning. Raises CourseError when the
+    model cannot be rebuilt from the file or the file cannot be written; what was at `path` before
+    is then still there.
     """
     from safetensors.torch import save
 
     path = _checked_path(path)
+    if not isinstance(run, Run):
+        raise CourseError(f"save_model(run, path) takes what fit gives; got {type(run).__name__}.")
+    if not len(run.task.validation.labels):
+        raise CourseError(
+            f"{run.task.name} has no validation pictures: a saved model keeps what they look like, "
+            "to notice drift. Give the task some."
+        )
+    if not run.finished:
+        done = f"{len(run.history)} of {run.settings.epochs} epochs"
+        warnings.warn(
+            f"This run is not finished ({done}): its weights and scores are those of now. "
+            "`for tick in run.ticks(): pass` goes on.",
+            stacklevel=2,
+        )
     facts, reference = _facts(run, threshold), _reference(run)
     tensors = _tensors(run.model, reference)
     text = json.dumps(facts, sort_keys=True)
@@ -111,7 +165,7 @@ def load_model(
 
     Raises CourseError for a file that is missing, damaged, of another kind or not what was asked.
     """
-    path = Path(path).expanduser()
+    path = checks.path(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -129,9 +183,10 @@ def load_model(
 
 
 def _check_classes(found: tuple[str, ...], wanted, path: Path) -> None:
-    if isinstance(wanted, int):
+    if isinstance(wanted, Integral):
         fits, asked = wanted == len(found), f"{wanted} classes"
     else:
+        wanted = checks.names(wanted, "classes")
         fits, asked = sorted(wanted) == sorted(found), f"{len(wanted)} ({', '.join(wanted)})"
     if not fits:
         raise CourseError(
@@ -145,11 +200,15 @@ def _facts(run: Run, threshold: float | None) -> dict:
     classes, (height, width) = run.task.classes, run.task.train.pictures.shape[-2:]
     if height != width:
         raise CourseError(f"Only models of square pictures can be saved; got {width}x{height}.")
-    if threshold is not None and (len(classes) != 2 or not 0 <= threshold <= 1):
-        raise CourseError(
-            f"A threshold is a probability of the second of two classes; got {threshold!r} for "
-            f"{len(classes)} classes."
+    if threshold is not None:
+        threshold = checks.number(
+            threshold, "threshold, a probability of the second of two classes,", least=0, most=1
         )
+        if len(classes) != 2:
+            raise CourseError(
+                f"A threshold is a probability of the second of two classes; got {threshold!r} for "
+                f"{len(classes)} classes."
+            )
     return {
         "backbone": run.model.name,
         "classes": list(classes),
@@ -164,6 +223,7 @@ def _facts(run: Run, threshold: float | None) -> dict:
         "scores": {"validation": run.validation, "test": run.test},
         "labels": len(run.task.train.labels),
         "epochs": len(run.history),
+        "finished": run.finished,
         "seed": run.settings.seed,
         "threshold": threshold,
         "made_with": machine(),
@@ -206,7 +266,7 @@ def _from_bytes(data: bytes, path: Path, net: nn.Module | None = None) -> SavedM
     try:
         header = _header(data)
         tensors = load(data)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise CourseError(
             f"{path} is not a whole safetensors file ({error}). It is damaged, cut short or of "
             "another kind; pickled files (.pt, .pth) are refused, since opening one can run code."
@@ -226,12 +286,34 @@ def _from_bytes(data: bytes, path: Path, net: nn.Module | None = None) -> SavedM
             f"{path} was changed or damaged after it was saved: its checksum does not fit. Copy "
             "it again from where it came, or save the model again."
         )
-    facts = json.loads(header["facts"])
-    reference = Reference(
-        *(tensors[_REFERENCE + field.name] for field in dataclasses.fields(Reference))
-    )
+    facts = facts_of(header["facts"], f"{path}: its facts cannot be used", FACTS, SAVE_AGAIN)
+    if facts["threshold"] is not None and len(facts["classes"]) != 2:
+        raise CourseError(
+            f"{path}: a threshold goes with two classes, not {len(facts['classes'])}. {SAVE_AGAIN}"
+        )
+    broken = [n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if broken:
+        raise CourseError(
+            f"{path}: {broken[0]} holds NaN or infinite numbers, so its answers mean nothing. "
+            "Train the model again with a smaller lr and save that."
+        )
     weights = {n.removeprefix(_WEIGHT): t for n, t in tensors.items() if n.startswith(_WEIGHT)}
-    return SavedModel(_rebuilt(facts, weights, path, net), facts, reference)
+    model = _rebuilt(facts, weights, path, net)
+    return SavedModel(model, facts, _reference_of(tensors, model.feature_dim, path))
+
+
+def _reference_of(tensors: dict[str, Tensor], features: int, path: Path) -> Reference:
+    names = [field.name for field in dataclasses.fields(Reference)]
+    parts = [tensors.get(_REFERENCE + name, torch.empty(0)) for name in names]
+    mean, directions, places = parts
+    k = len(directions)
+    fits = mean.shape == (features,) and directions.shape == (k, features)
+    if not fits or places.shape != (len(places), k) or {p.dtype for p in parts} != {torch.float32}:
+        raise CourseError(
+            f"{path} lacks what the model's validation pictures look like (reference.mean, "
+            f"reference.directions, reference.places). {SAVE_AGAIN}"
+        )
+    return Reference(*parts)
 
 
 def _header(data: bytes) -> dict[str, str]:
@@ -263,6 +345,11 @@ def _rebuilt(
         ) from error
     model = Backbone(empty.net, empty.architecture, empty.transform, classes, facts).eval()
     for stage in facts["channels_last"]:
+        if stage not in model.stages:
+            raise CourseError(
+                f"{path}: channels_last names {stage!r}; a {name} has the stages "
+                f"{', '.join(model.stages)}. {SAVE_AGAIN}"
+            )
         model.stages[stage].to(memory_format=torch.channels_last)
     return model
 
@@ -270,7 +357,10 @@ def _rebuilt(
 def _empty(facts: dict, path: Path, own: nn.Module | None) -> Backbone:
     """The net that a file describes, with a head for its classes and any weights."""
     name, classes = facts["backbone"], len(facts["classes"])
-    transform = restore(facts["preprocessing"])
+    try:
+        transform = restore(facts["preprocessing"])
+    except CourseError as error:
+        raise CourseError(f"{path}: preprocessing: {error} {SAVE_AGAIN}") from error
     size = transform.size if isinstance(transform, Normalise) else transform.crop_size[0]
     if name.startswith(OWN):
         if own is None:
@@ -292,16 +382,21 @@ def _empty(facts: dict, path: Path, own: nn.Module | None) -> Backbone:
         raise CourseError(f"{path} holds a {name}, which needs no net=...; leave it out.")
     try:
         like = architecture(name, size)
+        with torch.random.fork_rng(devices=[]):  # building draws random weights, soon replaced
+            return Backbone(like.build(classes), like, transform)
     except CourseError as error:
         raise CourseError(
             f"{path} holds a {name}, which this version does not know: {error}"
         ) from error
-    with torch.random.fork_rng(devices=[]):  # building draws random weights, soon replaced
-        return Backbone(like.build(classes), like, transform)
+    except (AssertionError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise CourseError(  # of a transformer, say, whose patches do not divide the pictures
+            f"{path} holds a {name} of pictures of {size} pixels, which cannot be built: {error}. "
+            f"{SAVE_AGAIN}"
+        ) from error
 
 
 def _checked_path(path: str | Path) -> Path:
-    path = Path(path).expanduser()
+    path = checks.path(path)
     if path.suffix != ".safetensors":
         raise CourseError(f"A model is saved as NAME.safetensors; got {path.name}.")
     if not path.parent.is_dir():

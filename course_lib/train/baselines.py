@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.inference import chunk_size, evaluating
 from course_lib.data.augmentation import augmented
@@ -22,6 +23,7 @@ from course_lib.measure import metrics
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # inverse strength C of the L2 penalty, chosen on validation
 ITERATIONS, ROUND = 500, 20  # of the solver: at most, and at a time
 SPLITS = ("train", "validation", "test")
+NEVER = -1e30  # score of a class that no training picture has
 PIXELS = 16  # side to which pictures are reduced for the pixel classifier
 
 
@@ -74,6 +76,7 @@ def linear_probe(model: Backbone, task: Task, views: int = 0, seed: int = 0) -> 
     The counterpart of `random_frozen`. views: random views of each training picture that the
     classifier learns from besides the picture itself; seed decides them.
     """
+    views, seed = checks.whole_number(views, "views"), checks.seed(seed)
     pictures, labels = task.train
     seen = [pictures, *(augmented(pictures, seed * 1_000 + view) for view in range(views))]
     task = replace(task, train=Split(torch.cat(seen), labels.repeat(len(seen))))
@@ -142,7 +145,7 @@ def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None
         scores = torch.from_numpy(classifier.decision_function(inputs[split])).double()
         if scores.ndim == 1:  # two classes: the score of the second against the first
             scores = torch.stack([torch.zeros_like(scores), scores], 1)
-        logits = torch.full((len(truth), len(task.classes)), -torch.inf, dtype=torch.float64)
+        logits = torch.full((len(truth), len(task.classes)), NEVER, dtype=torch.float64)
         logits[:, torch.from_numpy(classifier.classes_)] = scores
         return metrics.score(task.metric, logits, truth)
 

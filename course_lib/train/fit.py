@@ -4,15 +4,18 @@ run = fit(load_backbone(), load_task("new-shapes", train=100), strategies.FEATUR
 run.test, run.seconds, run.trainable_parameters
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from tqdm import tqdm
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.inference import default_device
 from course_lib.data.task import Task
+from course_lib.devices import usable_device
 from course_lib.errors import CourseError
 from course_lib.train import strategies
 from course_lib.train.loop import Run, Settings, Tick
@@ -48,10 +51,15 @@ def prepare_run(
                 f"fit(model, task, strategy) needs a {kind.__name__} there; got {value!r}. "
                 "load_backbone, load_task and strategies make them."
             )
-    if not isinstance(augment, (bool, int)) or augment < 0:
-        raise CourseError(f"augment must be True, False or a number of views; got {augment!r}.")
-    views = VIEWS if augment is True else int(augment)
+    views = augment if augment is not True else VIEWS
+    views = checks.whole_number(0 if views is False else views, "augment")
     settings = Settings(epochs, batch_size, seed, views, cache, validate_every, keep_best, test)
+    epochs = settings.epochs
+    if mitigation is not None and not callable(getattr(mitigation, "begin", None)):
+        raise CourseError(
+            "mitigation must be one of course_lib.forgetting's, such as forgetting.L2SP(0.1); got "
+            f"{mitigation!r}."
+        )
     strategy = strategies.for_net(strategy if lr is None else replace(strategy, lr=lr), model)
     if strategy.trainable and strategy.head_epochs >= epochs:
         raise CourseError(
@@ -63,16 +71,35 @@ def prepare_run(
         raise CourseError(
             f"{task.name} has {len(task.train.labels)} training pictures; 2 are needed."
         )
-    device = torch.device(device) if device else default_device()
-    start = model.fresh(seed) if strategy.from_scratch else model
-    learner = start.with_head(len(task.classes), seed).to(device)
+    for split, wanted in (("validation", settings.validate_every), ("test", settings.test)):
+        if wanted and not len(getattr(task, split).labels):
+            off = "validate_every=0" if split == "validation" else "test=False"
+            raise CourseError(
+                f"{task.name} has no {split} pictures to measure on: give it some, or set {off}."
+            )
+    device = usable_device(device) if device is not None else default_device()
+    _warn_of_locked(strategy, model, epochs)
+    start = model.fresh(settings.seed) if strategy.from_scratch else model
+    learner = start.with_head(len(task.classes), settings.seed).to(device)
     learning = strategies.learning_stages(strategy, learner.stage_names)
     for name, stage in learner.stages.items():
         # On a CPU this layout quickens large batches forward, as a cache wants them, not the small
         # steps of a plain loop.
-        if device.type == "cuda" or (cache and name not in learning):
+        if device.type == "cuda" or (settings.cache and name not in learning):
             stage.to(memory_format=torch.channels_last)
     return Run(learner, task, strategy, settings, model, mitigation)
+
+
+def _warn_of_locked(strategy: Strategy, model: Backbone, epochs: int) -> None:
+    opening = strategies.unlock_epochs(strategy, model.stage_names)
+    locked = [name for name, epoch in opening.items() if epoch >= epochs]
+    if locked:
+        warnings.warn(
+            f"{strategy.name} never unlocks {', '.join(locked)}: the first of them would learn "
+            f"after epoch {min(opening[name] for name in locked)}, and the run has {epochs}. Ask "
+            "for more epochs or a smaller unfreeze_every.",
+            stacklevel=3,
+        )
 
 
 def fit(
@@ -109,7 +136,7 @@ def fit(
     being a number.
     """
     run = prepare_run(model, task, strategy, epochs, **settings)
-    total = run.batches * epochs
+    total = run.batches * run.settings.epochs
     # Nothing is passed when bars are wanted, so that TQDM_DISABLE=1 can still say no.
     quiet = {} if progress else {"disable": True}
     bar = tqdm(total=total, desc=strategy.name, unit="step", delay=1, leave=False, **quiet)

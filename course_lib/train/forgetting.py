@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.data.split import Split
 from course_lib.data.tasks import load_task
@@ -46,11 +47,12 @@ def source_pictures(backbone: Backbone, n: int = 200, split: str = "test", seed:
             f"The source task of this {backbone.name} is not built in. Make a Split of its "
             "pictures, labelled by the place of their class in the source head."
         )
+    checks.one_of(split, "split", ("test", "train"))
+    n = checks.whole_number(n, "n", 1)
     train = max(n, len(backbone.source_classes)) if split == "train" else None
     task = load_task("source", train=train, seed=seed)
     pictures, labels = getattr(task, split)
-    if not 1 <= n <= len(labels):
-        raise CourseError(f"n must lie between 1 and {len(labels)}; got {n}.")
+    n = checks.whole_number(n, "n", 1, len(labels))
     place = {name: i for i, name in enumerate(backbone.source_classes)}
     index = torch.tensor([place[name] for name in task.classes])
     rows = torch.linspace(0, len(labels) - 1, n).round().long()
@@ -116,8 +118,8 @@ class Meter:
     readings: list[Reading] = field(default_factory=list)
 
     def __post_init__(self):
-        if isinstance(self.every, int) and self.every < 1:
-            raise CourseError(f"every must be 1 step or more; got {self.every}.")
+        if not isinstance(self.every, Sequence):
+            self.every = checks.whole_number(self.every, "every", 1)
         self._before = None if self.pictures is None else stage_maps(self.start, self.pictures)
         self.readings.append(self.read(0, self.start, self.start.head))
 
@@ -196,8 +198,7 @@ def check_frozen(
 
 
 def _require_strength(strength: float) -> None:
-    if not isinstance(strength, (int, float)) or not 0 <= strength < float("inf"):
-        raise CourseError(f"strength must be a number, 0 or more; got {strength!r}.")
+    checks.number(strength, "strength", least=0)
 
 
 def _learning(run: Run) -> dict[str, nn.Parameter]:
@@ -371,8 +372,7 @@ def interpolate(start: Backbone, end: Backbone, share: float) -> Backbone:
     statistics are interpolated too; see `recompute_statistics`. Heads take part when they have the
     same shape, else the head is that of `end`.
     """
-    if not 0 <= share <= 1:
-        raise CourseError(f"share must lie between 0 and 1; got {share!r}.")
+    share = checks.number(share, "share", least=0, most=1)
     mixed = end.copy()
     old = start.state_dict()
     weights = {}

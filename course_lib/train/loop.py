@@ -6,6 +6,7 @@ makes a run and goes through it.
 
 import math
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.backbones.inference import chunk_size, evaluating, precision
 from course_lib.data.augmentation import augmented
@@ -43,14 +45,17 @@ class Settings:
     test: bool = True
 
     def __post_init__(self):
-        least = {"epochs": 1, "batch_size": 1, "seed": 0, "views": 0, "validate_every": 0}
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < smallest:
-                raise CourseError(f"{name} must be a whole number from {smallest}; got {value!r}.")
-        if self.keep_best and not self.validate_every:
+        least = {"epochs": 1, "batch_size": 1, "views": 0, "validate_every": 0}
+        plain = {n: checks.whole_number(getattr(self, n), n, low) for n, low in least.items()}
+        plain["seed"] = checks.seed(self.seed)
+        for name in ("cache", "keep_best", "test"):
+            plain[name] = checks.true_or_false(getattr(self, name), name)
+        for name, value in plain.items():  # NumPy's numbers become Python's
+            object.__setattr__(self, name, value)
+        if self.keep_best and not 1 <= self.validate_every <= self.epochs:
             raise CourseError(
-                "keep_best needs a validation score: set validate_every to 1 or more."
+                f"keep_best needs a validation score: set validate_every to 1 up to the number of "
+                f"epochs, {self.epochs}; got {self.validate_every}."
             )
 
 
@@ -119,14 +124,18 @@ class Run:
         self._scores: dict[str, tuple[int, float]] = {}  # split -> (step, score)
         self._best: tuple[float, dict] | None = None
         self._extra_loss = mitigation.begin(self) if mitigation else None
-        self._ticks = self._loop()
+        # The loop knows the run by a weak reference only: a run that nobody holds any more is gone
+        # at once, with its net and what it keeps, and waits for no garbage collection.
+        self._ticks = Run._loop(weakref.proxy(self))
 
     def ticks(self) -> Iterator[Tick]:
         """The run, piece by piece.
 
         Stop when you like; a later loop over ticks() goes on from there.
         """
-        return self._ticks
+        # Not `yield from`: who leaves this iterator must not end the loop itself.
+        while (tick := next(self._ticks, None)) is not None:
+            yield tick
 
     def _loop(self) -> Iterator[Tick]:
         model, settings = self.model, self.settings
@@ -137,7 +146,8 @@ class Run:
                 model, self.strategy, self.epoch
             )  # the first stage that learns now
             view = self.epoch % settings.views if settings.views else None
-            inputs, cached = yield from self._frozen("train", pictures, start, view)
+            # Not self._frozen: a bound method would hold the run.
+            inputs, cached = yield from Run._frozen(self, "train", pictures, start, view)
 
             for batch in self._shuffled(len(labels)):
                 with self._clock("seconds"):
@@ -157,7 +167,7 @@ class Run:
 
             validation = None
             if settings.validate_every and (self.epoch + 1) % settings.validate_every == 0:
-                validation = yield from self._measure("validation", start)
+                validation = yield from Run._measure(self, "validation", start)
                 self._remember_best(validation)
             n, seconds = len(labels), self.seconds - seconds_before
             self.history.append(
@@ -165,7 +175,7 @@ class Run:
             )
         self._restore_best()
         if settings.test:
-            yield from self._measure("test", start)
+            yield from Run._measure(self, "test", start)
         # A notebook keeps many finished runs; what only training needs is four times the weights.
         self._cache.clear()
         self.optimizer.zero_grad()
@@ -202,7 +212,7 @@ class Run:
     def _measure(self, split: str, start: int):
         """The task's metric on a split, in chunks."""
         pictures, labels = getattr(self.task, split)
-        inputs, cached = yield from self._frozen(split, pictures, start)
+        inputs, cached = yield from Run._frozen(self, split, pictures, start)
         parts = []
         for chunk in inputs.split(self._chunk):
             with self._clock("evaluation_seconds"), evaluating(self.model), torch.no_grad():
@@ -275,8 +285,14 @@ class Run:
 
     @property
     def trainable_parameters(self) -> int:
-        """How many numbers the strategy trains, the new head's included."""
-        return sum(p.numel() for group in self.optimizer.param_groups for p in group["params"])
+        """How many numbers the strategy trains within the run's epochs, the head's included."""
+        opening = strategies.unlock_epochs(self.strategy, self.model.stage_names)
+        return sum(
+            p.numel()
+            for group in self.optimizer.param_groups
+            for p in group["params"]
+            if opening.get(group["name"], 0) < self.settings.epochs
+        )
 
     def source_accuracy(self, task: Task | None = None) -> float:
         """Accuracy on the source task of this run's backbone under its old head: what was not

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from course_lib.errors import CourseError
+from course_lib import checks
+from course_lib.errors import Diverged
 from course_lib.train import strategies
 from course_lib.train.loop import Run, frozen_part, set_trainable
-from course_lib.train.stepping import Diverged, forward_pass, update
+from course_lib.train.stepping import forward_pass, update
 from course_lib.train.strategies import HEAD
 
 SMOOTHING = 0.8  # share of the old value in the running mean of the losses
@@ -53,11 +54,9 @@ def find_rate(
     were, bit by bit, also when it fails.
     Raises CourseError for rates that do not rise and for fewer than 10 steps.
     """
-    if not 0 < lowest < highest or steps < 10:
-        raise CourseError(
-            f"find_rate needs 0 < lowest < highest and 10 steps or more; got {lowest}, {highest}, "
-            f"{steps}."
-        )
+    highest = checks.number(highest, "highest", above=0, most=strategies.LARGEST_RATE)
+    lowest = checks.number(lowest, "lowest", above=0, below=highest)
+    steps, seed = checks.whole_number(steps, "steps", 10), checks.seed(seed)
     rates = [lowest * (highest / lowest) ** (i / (steps - 1)) for i in range(steps)]
     before = _remember(run)
     try:

@@ -12,11 +12,7 @@ import torch
 from torch import Tensor
 
 from course_lib.backbones.inference import precision
-from course_lib.errors import CourseError
-
-
-class Diverged(CourseError):
-    """Training whose loss is no longer a number."""
+from course_lib.errors import Diverged
 
 
 @contextmanager

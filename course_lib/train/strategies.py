@@ -14,35 +14,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from course_lib import checks
 from course_lib.errors import CourseError
+
+LARGEST_RATE = 1e4  # of the head; AdamW moves every weight by up to its rate in a step
 
 BATCH_NORM_MODES = ("eval", "train", "adapt")
 HEAD = "head"
 
 
-def _require(condition: bool, field: str, value, allowed: str) -> None:
-    if not condition:
-        raise CourseError(f"Strategy: {field} must be {allowed}; got {value!r}.")
-
-
-def _require_trainable(trainable) -> None:
-    names = (
-        isinstance(trainable, tuple) and trainable and all(isinstance(n, str) for n in trainable)
-    )
-    _require(
-        trainable == "all" or _is_count(trainable) or bool(names),
-        "trainable",
-        trainable,
-        'a number of last stages, "all", or a tuple of stage names',
-    )
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _checked_trainable(trainable) -> int | str | tuple[str, ...]:
+    if isinstance(trainable, str) and trainable == "all":
+        return trainable
+    if isinstance(trainable, tuple):
+        return checks.names(trainable, "Strategy: trainable")
+    try:
+        return checks.whole_number(trainable, "trainable")
+    except CourseError as error:
+        raise CourseError(
+            'Strategy: trainable must be a number of last stages, "all", or a tuple of stage '
+            f"names; got {trainable!r}."
+        ) from error
 
 
 RENAMED = {"learn": "trainable", "ratio": "head_lr_ratio", "decay": "layer_decay"}
@@ -108,52 +100,30 @@ class Strategy:
     warmup: float = 0.1
 
     def __post_init__(self):
-        _require(bool(self.name) and isinstance(self.name, str), "name", self.name, "some text")
-        _require_trainable(self.trainable)
-        for field in ("lr", "head_lr_ratio"):
-            value = getattr(self, field)
-            _require(
-                value is None or (_is_number(value) and value > 0),
-                field,
-                value,
-                "a number above 0, or None for what suits the net",
-            )
-        _require(
-            _is_number(self.layer_decay) and 0 < self.layer_decay <= 1,
-            "layer_decay",
-            self.layer_decay,
-            "a number above 0, up to 1",
-        )
+        if not isinstance(self.name, str) or not self.name:
+            raise CourseError(f"Strategy: name must be some text; got {self.name!r}.")
+
+        def number(field, **limits):
+            return checks.number(getattr(self, field), f"Strategy: {field}", **limits)
+
+        plain = {
+            "trainable": _checked_trainable(self.trainable),
+            "layer_decay": number("layer_decay", above=0, most=1),
+            "weight_decay": number("weight_decay", least=0),
+            "warmup": number("warmup", least=0, below=1),
+            "batch_norm": checks.one_of(self.batch_norm, "batch_norm", BATCH_NORM_MODES),
+        }
+        for field, most in (("lr", LARGEST_RATE), ("head_lr_ratio", None)):
+            if getattr(self, field) is not None:  # None: what suits the net
+                plain[field] = number(field, above=0, most=most)
         for field in ("head_epochs", "unfreeze_every"):
-            value = getattr(self, field)
-            _require(_is_count(value), field, value, "a whole number of epochs, 0 or more")
-        _require(
-            self.batch_norm in BATCH_NORM_MODES,
-            "batch_norm",
-            self.batch_norm,
-            " or ".join(repr(mode) for mode in BATCH_NORM_MODES),
-        )
-        for field in ("from_scratch", "restart", "head_joins"):
-            value = getattr(self, field)
-            _require(isinstance(value, bool), field, value, "True or False")
-        _require(
-            self.decay_vectors in (True, False, None),
-            "decay_vectors",
-            self.decay_vectors,
-            "True, False, or None for what suits the net",
-        )
-        _require(
-            _is_number(self.weight_decay) and self.weight_decay >= 0,
-            "weight_decay",
-            self.weight_decay,
-            "a number, 0 or more",
-        )
-        _require(
-            _is_number(self.warmup) and 0 <= self.warmup < 1,
-            "warmup",
-            self.warmup,
-            "a share of the run, 0 or more and below 1",
-        )
+            plain[field] = checks.whole_number(getattr(self, field), f"Strategy: {field}")
+        for field in ("from_scratch", "restart", "head_joins", "decay_vectors"):
+            if field != "decay_vectors" or self.decay_vectors is not None:
+                value = getattr(self, field)
+                plain[field] = checks.true_or_false(value, f"Strategy: {field}")
+        for field, value in plain.items():  # NumPy's numbers become Python's
+            object.__setattr__(self, field, value)
         if self.from_scratch and self.trainable != "all":
             raise CourseError(
                 f"Strategy {self.name!r}: from_scratch=True with trainable={self.trainable!r} "

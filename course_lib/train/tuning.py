@@ -1,9 +1,11 @@
 """tune: the one engine that chooses rates, epochs and a method's own strength, on validation."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.data.task import Task
 from course_lib.errors import CourseError
@@ -96,16 +98,21 @@ def tune(
     Raises CourseError when nothing was given to try, or nothing trains.
     """
     base = strategies.for_net(strategy, model)
-    axes = {
-        "lr": _axis("rates", [base.lr * m for m in MULTIPLES] if rates is None else rates),
-        "epochs": _axis("epochs", [epochs] if isinstance(epochs, int) else epochs),
-        "strength": _axis("strengths", strengths) if method else [None],
-    }
-    if bool(method) != bool(len(strengths)):
+    if len(task.validation.labels) == 0:
+        raise CourseError(f"{task.name} has no validation pictures to choose by: give it some.")
+    if (method is None) != (isinstance(strengths, Sequence) and not strengths):
         raise CourseError(
             "strengths and method go together: method(strength) says what a strength means, such "
             "as method=lambda s: {'mitigation': L2SP(s)}."
         )
+    several = [epochs] if isinstance(epochs, numbers.Integral) else epochs
+    widen = checks.whole_number(widen, "widen")
+    rates = [base.lr * m for m in MULTIPLES] if rates is None else rates
+    axes = {
+        "lr": [*checks.numbers_of(rates, "rates", above=0, most=strategies.LARGEST_RATE)],
+        "epochs": [checks.whole_number(n, "epochs", least=1) for n in _listed(several, "epochs")],
+        "strength": [*checks.numbers_of(strengths, "strengths", least=0)] if method else [None],
+    }
     search = _Search(model, task, base, method, {"validate_every": 0, **settings, "test": False})
     for lr, count, strength in itertools.product(*axes.values()):
         search.try_one({"lr": lr, "epochs": count, "strength": strength})
@@ -130,14 +137,10 @@ def tune(
     )
 
 
-def _axis(name: str, values) -> list:
-    try:
-        values = list(values)
-    except TypeError:
-        values = []
-    if not values:
-        raise CourseError(f"tune needs a list of {name} to try, with at least one; got none.")
-    return values
+def _listed(values, name: str) -> list:
+    if not isinstance(values, Iterable) or not (listed := list(values)):
+        raise CourseError(f"{name} must be a number, or several to try; got {values!r}.")
+    return listed
 
 
 class _Search:
@@ -157,13 +160,14 @@ class _Search:
         strategy = given.pop("strategy", self.strategy)
         try:
             run = fit(self.model, self.task, strategy, epochs, lr=lr, **{**self.settings, **given})
+            validation = run.validation  # measured now; answers that are no numbers diverge too
         except Diverged:
             self.scores[tuple(setting.values())] = -1.0  # below every score
             self.tried.append(Tried(lr, epochs, strength, None, 0.0))
             return
-        self.scores[tuple(setting.values())] = run.validation
-        self.tried.append(Tried(lr, epochs, strength, run.validation, run.seconds))
-        if self.run is None or run.validation > self.run.validation:
+        self.scores[tuple(setting.values())] = validation
+        self.tried.append(Tried(lr, epochs, strength, validation, run.seconds))
+        if self.run is None or validation > self.run.validation:
             self.best, self.run = setting, run
 
     def on_edge(self, axis: str, values: list) -> bool:

@@ -141,6 +141,7 @@ class LiveWidget(anywidget.AnyWidget):
             self._end()
             self.finished = False
             self.clear()
+        give_back()
 
     def tick(self, budget: float = BUDGET) -> list[dict]:
         """Work for about `budget` seconds, a piece at least; gives the messages that came out.
@@ -155,6 +156,7 @@ class LiveWidget(anywidget.AnyWidget):
                     message = next(self._work)
                 except StopIteration:
                     self.running, self.finished = False, True
+                    give_back()
                 except KeyboardInterrupt:  # the generator is dead now: start makes a new one
                     self._end()
                     raise
@@ -245,6 +247,13 @@ class LiveWidget(anywidget.AnyWidget):
         with style():
             still, about = picture(*self.figure())
         return {**data, **still}, {**metadata, **about}
+
+
+def give_back() -> None:
+    """Memory that the work has used goes back to the system: a kernel on Binder has 2 GB."""
+    from course_lib.experiments import memory
+
+    memory.give_back()
 
 
 def describe(problem: Exception) -> str:

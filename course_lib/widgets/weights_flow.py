@@ -165,7 +165,8 @@ def _after_step(learner: Backbone, strategy: S.Strategy) -> dict:
     )
     split = Split(noise.byte(), torch.arange(2 * classes) % classes)
     names = tuple(f"class {k}" for k in range(classes))
-    task = Task("noise", "Noise", split, split, split, names, "accuracy", "different", "noise")
+    none = Split(*(part[:0] for part in split))
+    task = Task("noise", "Noise", split, none, none, names, "accuracy", "different", "noise")
     run = prepare_run(learner, task, strategy, 1, batch_size=2 * classes, cache=False,
                       validate_every=0, test=False, device="cpu")  # fmt: skip
     run.model.head.load_state_dict(learner.head.state_dict())  # the same start for every step

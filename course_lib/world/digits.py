@@ -10,6 +10,7 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from course_lib import checks
 from course_lib.errors import CourseError
 from course_lib.world.fields import corners, grain, window
 from course_lib.world.patches import patches
@@ -63,17 +64,15 @@ def pictures(
     Raises:
         CourseError: unknown variant or split, n < 1, start < 0, too many plain digits.
     """
-    if variant not in VARIANTS:
-        raise CourseError(f"There is no variant {variant!r}. Choose one of: {', '.join(VARIANTS)}.")
-    if split not in SPLITS:
-        raise CourseError(f"There is no split {split!r}. Choose one of: {', '.join(SPLITS)}.")
+    checks.one_of(variant, "variant", VARIANTS)
+    checks.one_of(split, "split", SPLITS)
+    seed, start = checks.seed(seed), checks.whole_number(start, "start")
     first, last = SPLITS[split]
     size = last - first
     in_order = variant == "plain" and not vary
     if n is None:
         n = max(size - start, 0) if in_order else size
-    if n < 1 or start < 0:
-        raise CourseError(f"Ask for n >= 1 pictures from start >= 0, not n={n!r}, start={start!r}.")
+    n = checks.whole_number(n, "n", 1)
     if in_order and start + n > size:
         raise CourseError(
             f"The {split} split has {size} plain digits, so pictures {start} to {start + n - 1} do "

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib import checks
 from course_lib.world import colour
 from course_lib.world.fields import clouds, corners, window
 from course_lib.world.random import between, choice, uniform
@@ -60,6 +61,8 @@ def pictures(n: int, seed: int = 0, start: int = 0) -> tuple[Tensor, Tensor]:
         (n, 3, 64, 64) uint8 pictures and (n,) int64 classes in 0 .. CLASSES - 1. Picture i depends
         on (seed, i) only.
     """
+    n, start = checks.whole_number(n, "n"), checks.whole_number(start, "start")
+    seed = checks.seed(seed)
     index = torch.arange(start, start + n)
     labels = choice(seed, index, "fractal", CLASSES)
     shown = torch.empty((n, 3, _SIZE, _SIZE), dtype=torch.uint8)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
-from course_lib.errors import CourseError
+from course_lib import checks
+from course_lib.devices import usable_device
 from course_lib.world.fields import blotches, clouds, corners, grain, window
 from course_lib.world.random import choice, uniform
 
@@ -180,11 +181,10 @@ def radiographs(
     Raises:
         CourseError: negative `n` or `start`, unknown scanner, `marker` outside [0, 1].
     """
-    _check(n, start)
-    if scanner not in SCANNERS:
-        raise CourseError(f"There is no scanner {scanner!r}. Choose one of: {', '.join(SCANNERS)}.")
-    if not 0 <= marker <= 1:
-        raise CourseError(f"marker is a probability from 0 to 1, not {marker!r}.")
+    n, seed, start = _checked(n, seed, start)
+    checks.one_of(scanner, "scanner", SCANNERS)
+    marker = checks.number(marker, "marker, a probability,", least=0, most=1)
+    device = usable_device(device or "cpu")
     index = torch.arange(start, start + n)
     patient = _patient(index)
     ill = _is_ill(seed, patient)
@@ -194,7 +194,7 @@ def radiographs(
     column, row, radius = _in_pixels(seed, index, found)
 
     parts = [
-        _photograph(seed, part, SCANNERS[scanner], shown, torch.device(device or "cpu"))
+        _photograph(seed, part, SCANNERS[scanner], shown, device)
         for part, shown in zip(index.split(_CHUNK), mark.split(_CHUNK), strict=True)
     ]
     nothing = torch.tensor(math.nan)
@@ -217,7 +217,7 @@ def lung_masks(n: int, seed: int = 0, start: int = 0) -> torch.Tensor:
 
     Lung that the heart or the diaphragm hides completely does not count. Both scanners agree.
     """
-    _check(n, start)
+    n, seed, start = _checked(n, seed, start)
     chunks = torch.arange(start, start + n).split(_CHUNK)
     return torch.cat([_project(seed, part, torch.device("cpu")).lung > 0.05 for part in chunks])
 
@@ -245,9 +245,8 @@ def beer_lambert(
 # Factors: float64 on the CPU, so that a picture does not depend on the machine.
 
 
-def _check(n: int, start: int) -> None:
-    if n < 1 or start < 0:
-        raise CourseError(f"Ask for n >= 1 pictures from start >= 0, not n={n!r}, start={start!r}.")
+def _checked(n: int, seed: int, start: int) -> tuple[int, int, int]:
+    return checks.whole_number(n, "n", 1), checks.seed(seed), checks.whole_number(start, "start")
 
 
 def _patient(index: torch.Tensor) -> torch.Tensor:

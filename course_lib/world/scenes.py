@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from course_lib.errors import CourseError
+from course_lib import checks
+from course_lib.devices import usable_device
 from course_lib.world import colour, shapes, textures
 from course_lib.world.fields import (
     blotches,
@@ -91,19 +92,15 @@ def sample(
     Raises:
         CourseError: an unknown name, an empty choice or a negative number.
     """
-    if n < 0 or start < 0 or not 0 <= distractors <= 3:
-        raise CourseError(
-            f"n={n}, start={start}, distractors={distractors}: n and start must not be negative, "
-            "distractors must be 0, 1, 2 or 3."
-        )
-    if domain not in DOMAINS:
-        raise CourseError(f"Unknown domain {domain!r}. Choose one of {', '.join(DOMAINS)}.")
+    n, start = checks.whole_number(n, "n"), checks.whole_number(start, "start")
+    seed, distractors = checks.seed(seed), checks.whole_number(distractors, "distractors", 0, 3)
+    checks.one_of(domain, "domain", DOMAINS)
     index = torch.arange(start, start + n)
 
     def named(stream: str, chosen: Sequence[str], known: Sequence[str]) -> Tensor:
-        unknown = [name for name in chosen if name not in known]
-        if unknown or not chosen:
-            raise CourseError(f"Unknown {stream} {unknown}. Choose from: {', '.join(known)}.")
+        chosen = checks.names(chosen, f"{stream}s")
+        for name in chosen:
+            checks.one_of(name, stream, known)
         places = torch.tensor([known.index(name) for name in chosen])
         return places[choice(seed, index, stream, len(chosen))]
 
@@ -126,11 +123,12 @@ def sample(
 
 def render(scenes: Scenes, device: torch.device | str | None = None) -> Tensor:
     """The pictures: (n, 3, 64, 64) uint8 RGB on the CPU, rendered on `device` (default CPU)."""
+    device = usable_device(device or "cpu")
     pictures = torch.empty((len(scenes), 3, SIZE, SIZE), dtype=torch.uint8)
     with torch.inference_mode():
         for first in range(0, len(scenes), _CHUNK):
             chunk = scenes[first : first + _CHUNK]
-            pictures[first : first + _CHUNK] = _render(chunk, torch.device(device or "cpu"))
+            pictures[first : first + _CHUNK] = _render(chunk, device)
     return pictures
 
 

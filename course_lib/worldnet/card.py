@@ -10,12 +10,12 @@ import hashlib
 import json
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
+from course_lib.worldnet.checkpoint import read_checkpoint
 from course_lib.worldnet.recipe import MEAN, STD, Pupil, Recipe, class_names, source_accuracy
 
 
@@ -32,10 +32,16 @@ def export(checkpoint: Path, weights: Path, pictures: int = 4000) -> dict:
     """
     if not checkpoint.exists():
         raise CourseError(f"No checkpoint at {checkpoint}. `course pretrain` makes one.")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    recipe = Recipe(**state["recipe"])
-    pupil = Pupil(recipe)
-    pupil.load_state_dict(state["pupil"])
+    state = read_checkpoint(checkpoint)
+    try:
+        recipe = Recipe(**state["recipe"])
+        pupil = Pupil(recipe)
+        pupil.load_state_dict(state["pupil"])
+    except (TypeError, RuntimeError) as error:
+        raise CourseError(
+            f"{checkpoint} is a checkpoint of another version: {error}. Train anew in another "
+            "folder."
+        ) from error
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in pupil.net.state_dict().items()

@@ -14,8 +14,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from course_lib import checks
+from course_lib.devices import usable_device
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
+from course_lib.worldnet.checkpoint import damaged, read_checkpoint
 from course_lib.worldnet.recipe import (
     Pupil,
     Recipe,
@@ -48,10 +51,14 @@ def pretrain(
         keep: shares of the run (such as 0.1) at which weights are kept for later study.
 
     Raises:
-        CourseError: `out` holds a run of another recipe, or cannot be written.
+        CourseError: `out` holds a damaged checkpoint or a run of another recipe, or cannot be
+            written; a device that is not there.
     """
+    out = checks.path(out, "out")
+    checkpoint_every = checks.number(checkpoint_every, "checkpoint_every", least=0)
+    keep = checks.numbers_of(keep, "keep", above=0, most=1) if keep else ()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if processes > 1 and not torch.distributed.is_initialized():
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -59,7 +66,12 @@ def pretrain(
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     if recipe.batch % processes:
         raise CourseError(f"A batch of {recipe.batch} does not divide among {processes} processes.")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(
+            f"Cannot make the folder {out}: {error.strerror or error}. Choose another with --out."
+        ) from error
 
     torch.manual_seed(recipe.seed)
     pupil = Pupil(recipe).to(device, memory_format=torch.channels_last)
@@ -147,12 +159,15 @@ def _resume(out, recipe, pupil, optimizer, device) -> tuple[int, list[dict], flo
     path = out / "checkpoint.pt"
     if not path.exists():
         return 0, [], 0.0
-    state = torch.load(path, map_location=device, weights_only=True)
+    state = read_checkpoint(path, device)
     if state["recipe"] != asdict(recipe):
         raise CourseError(
             f"{out} holds a run of another recipe: {state['recipe']}. Choose another folder with "
             "--out, or remove that one."
         )
-    pupil.load_state_dict(state["pupil"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        pupil.load_state_dict(state["pupil"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(path, error) from error
     return state["step"], state["curve"], state["seconds"]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import world
+from course_lib import checks, world
 from course_lib.backbones.worldnet import WorldNet
 from course_lib.world import fractals
 
@@ -25,7 +25,10 @@ FACTORS = 9  # numbers that describe hue, orientation, size, place, light and gr
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, apart from rounding on other hardware."""
+    """Everything that decides the weights, apart from rounding on other hardware.
+
+    Raises CourseError for values outside their range.
+    """
 
     pictures: int = 160_000  # different pictures of the source classes
     fractals: int = 40_000  # different pictures of fractals, extra classes (0: none)
@@ -41,6 +44,18 @@ class Recipe:
     augment: bool = True
     distractors: int = 2  # up to so many small objects behind the main one
     seed: int = 0
+
+    def __post_init__(self):
+        checks.whole_number(self.distractors, "distractors", 0, 3)
+        for name, least in (("pictures", 1), ("fractals", 0), ("epochs", 1)):
+            checks.whole_number(getattr(self, name), name, least)
+        checks.whole_number(self.batch, "batch", 1, self.pictures + self.fractals)
+        checks.seed(self.seed)
+        checks.number(self.rate, "rate", above=0, most=1_000)
+        checks.number(self.momentum, "momentum", least=0, below=1)
+        for name in ("weight_decay", "parts_weight", "factors_weight"):
+            checks.number(getattr(self, name), name, least=0)
+        checks.true_or_false(self.augment, "augment")
 
 
 @dataclass(frozen=True)

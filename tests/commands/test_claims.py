@@ -27,7 +27,7 @@ def test_json_holds_statement_rule_and_verdict(capsys, monkeypatch, tmp_path):
     [
         (["claims", "run"], 2, "course claims run C06"),
         (["claims", "list", "C06"], 2, "course claims run C06"),
-        (["claims", "run", "c06x"], 1, "Did you mean C06"),
+        (["claims", "run", "c06x"], 1, "Did you mean 'C06'"),
         (["claims", "run", "C06", "C99"], 1, "No claim 'C99'"),
     ],
 )

@@ -10,6 +10,7 @@ from course_lib import CourseError, load_backbone, load_task
 from course_lib.experiments import trials
 from course_lib.experiments.production import choosing, grey, mistakes, x_rays
 from course_lib.experiments.registry import claim
+from course_lib.experiments.study import checksum
 from course_lib.see.places import importance_of_places
 from course_lib.train.baselines import features
 from tests.experiments.runs import run_judge_and_draw
@@ -207,12 +208,12 @@ def test_only_the_place_that_the_model_looks_at_is_worth_anything(model, picture
 def test_real_rows_are_missed_with_the_command_that_makes_them(tmp_path):
     with pytest.raises(CourseError, match="benchmarks/x_rays.py"):
         x_rays.real_rows(tmp_path / "none.json")
-    (tmp_path / "rows.json").write_text(
-        json.dumps(
-            {"made_with": {"torch": "9"}, "rows": [{"trial": {"a": 1}, "measured": {"b": 2}}]}
-        )
-    )
-    assert x_rays.real_rows(tmp_path / "rows.json") == ([{"a": 1, "b": 2}], {"torch": "9"})
+    row = {"trial": {"a": 1}, "measured": {"b": 2}}
+    made_with = {"torch": "9", "processor": "one", "cores": 2}
+    rows = [{**row, "sha256": checksum(row)}]
+    stored = {"made_with": made_with, "weights": "w1", "rows": rows}
+    (tmp_path / "rows.json").write_text(json.dumps(stored))
+    assert x_rays.real_rows(tmp_path / "rows.json") == ([{"a": 1, "b": 2}], made_with)
 
 
 # --- choosing -------------------------------------------------------------------------------------

@@ -61,12 +61,12 @@ def test_single_settings_can_be_changed_and_unknown_ones_are_refused():
     assert len(run_claim("C99", progress=False, seeds=(4, 5, 6, 7)).rows) == 4
     with pytest.raises(CourseError, match="seeds"):
         run_claim("C99", progress=False, seed=4)
-    with pytest.raises(CourseError, match="live, quick or full"):
+    with pytest.raises(CourseError, match="live, quick, full"):
         run_claim("C99", "huge")
 
 
 def test_an_unknown_claim_is_refused_with_a_near_one():
-    with pytest.raises(CourseError, match="Did you mean C99"):
+    with pytest.raises(CourseError, match="Did you mean 'C99'"):
         run_claim("C98")
 
 

@@ -130,11 +130,11 @@ def test_the_clutter_leaves_the_digit_brighter_than_its_surroundings():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "fancy"}, "no variant 'fancy'.*plain, cluttered, blended"),
-        ({"split": "dev"}, "no split 'dev'.*train, validation, test"),
-        ({"n": 0}, "n >= 1"),
-        ({"n": -3}, "n >= 1"),
-        ({"start": -1}, "start >= 0"),
+        ({"variant": "fancy"}, "No variant 'fancy'.*plain, cluttered, blended"),
+        ({"split": "dev"}, "No split 'dev'.*train, validation, test"),
+        ({"n": 0}, "n must be a whole number from 1"),
+        ({"n": -3}, "n must be a whole number from 1"),
+        ({"start": -1}, "start must be a whole number from 0"),
         ({"n": 1001}, "1000 plain digits"),
         ({"n": 10, "start": 995}, "1000 plain digits"),
     ],

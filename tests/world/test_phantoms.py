@@ -172,9 +172,9 @@ def test_fewer_photons_give_more_noise(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "n >= 1"),
-        ({"n": 4, "start": -1}, "start >= 0"),
-        ({"n": 4, "scanner": "C"}, "no scanner 'C'.*A, B"),
+        ({"n": 0}, "n must be a whole number from 1"),
+        ({"n": 4, "start": -1}, "start must be a whole number from 0"),
+        ({"n": 4, "scanner": "C"}, "No scanner 'C'.*A, B"),
         ({"n": 4, "marker": 1.5}, "from 0 to 1"),
     ],
 )

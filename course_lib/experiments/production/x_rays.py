@@ -1,6 +1,5 @@
 """The X-ray case: how many labels (C29), a leaking split (C29b), a mark that misleads (C29c)."""
 
-import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -228,10 +227,11 @@ def c29_draw(rows: list[Row], title: str = "Phantom radiographs"):
 def real_rows(path: Path = REAL) -> tuple[list[Row], dict]:
     """Rows measured on real chest X-rays by benchmarks/x_rays.py, and what they were made with."""
     from course_lib.errors import CourseError
+    from course_lib.experiments.study import read_study
 
     if not Path(path).exists():
         raise CourseError(f"{path} is missing; benchmarks/x_rays.py measures it.")
-    study = json.loads(Path(path).read_text())
+    study = read_study(Path(path))
     return [{**row["trial"], **row["measured"]} for row in study["rows"]], study["made_with"]
 
 
