@@ -115,7 +115,7 @@ def test_a_setting_that_diverges_is_told_and_not_chosen(scored):
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"rates": ()}, "rates must"),
+        ({"rates": ()}, "rates is empty"),
         ({"rates": 0.1}, "rates must"),
         ({"rates": (1e30,)}, "rates must"),
         ({"epochs": ()}, "epochs must"),
