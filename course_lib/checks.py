@@ -8,10 +8,11 @@ Python's own type; NumPy's numbers count as numbers. What does not fit is a Cour
 
 import difflib
 import errno
+import functools
 import math
 import numbers
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from course_lib.errors import CourseError
@@ -132,3 +133,21 @@ def _shown(value, most: int = 100) -> str:
     """The value as Python writes it, cut short."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def renamed(**names: str) -> Callable[[Callable], Callable]:
+    """Decorator: an argument of an earlier edition says what it is called now. old=new."""
+
+    def decorate(function: Callable) -> Callable:
+        title = function.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(function)
+        def called(*given, **values):
+            for old in names.keys() & values.keys():
+                new = names[old]
+                raise CourseError(f"{title}: {old} is called {new} now; write {new}=...")
+            return function(*given, **values)
+
+        return called
+
+    return decorate

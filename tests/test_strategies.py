@@ -103,9 +103,9 @@ def test_rates_that_are_left_open_are_those_of_the_net():
 
 @pytest.mark.parametrize(("old", "new"), S.RENAMED.items())
 def test_an_argument_of_the_first_edition_says_its_new_name(old, new):
-    with pytest.raises(CourseError, match=f"{old} is called {new} now"):
+    with pytest.raises(CourseError, match=f"{old} is called {new} now; write {new}="):
         S.Strategy("x", **{old: 1})
-    with pytest.raises(CourseError, match=f"{old} is called {new} now"):
+    with pytest.raises(CourseError, match=f"{old} is called {new} now; write {new}="):
         replace(S.FINE_TUNING, **{old: 1})
 
 

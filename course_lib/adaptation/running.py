@@ -182,6 +182,7 @@ class Adaptation:
         )
 
 
+@checks.renamed(ratio="head_lr_ratio")
 def prepare_adaptation(
     model: Backbone,
     domains: Domains,

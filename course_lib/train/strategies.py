@@ -9,7 +9,6 @@ stages learn and at what rate at any moment; `fit` writes those numbers into the
 are.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,21 +39,6 @@ def _checked_trainable(trainable) -> int | str | tuple[str, ...]:
 RENAMED = {"learn": "trainable", "ratio": "head_lr_ratio", "decay": "layer_decay"}
 
 
-def _with_new_names(cls):
-    """Let a first edition's argument say what it is called now."""
-    init = cls.__init__
-
-    @functools.wraps(init)
-    def checked(self, *args, **values):
-        for old in RENAMED.keys() & values.keys():
-            raise CourseError(f"Strategy: {old} is called {RENAMED[old]} now: {RENAMED[old]}=...")
-        init(self, *args, **values)
-
-    cls.__init__ = checked
-    return cls
-
-
-@_with_new_names
 @dataclass(frozen=True)
 class Strategy:
     """How a pretrained net is trained on a new task.
@@ -129,6 +113,9 @@ class Strategy:
                 f"Strategy {self.name!r}: from_scratch=True with trainable={self.trainable!r} "
                 'would lock random weights. Use trainable="all".'
             )
+
+
+Strategy.__init__ = checks.renamed(**RENAMED)(Strategy.__init__)
 
 
 SCRATCH = Strategy(

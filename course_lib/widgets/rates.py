@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import traitlets
 
+from course_lib import checks
 from course_lib.errors import CourseError
 from course_lib.train import strategies as S
 from course_lib.widgets.live import LiveWidget, module
@@ -43,6 +44,7 @@ class RateExplorer(LiveWidget):
     epochs = traitlets.Int(8).tag(sync=True)
     info = traitlets.Dict().tag(sync=True)
 
+    @checks.renamed(ratio="head_lr_ratio", decay="layer_decay")
     def __init__(self, task: str = "digits", train: int = 100, seed: int = 0, **settings):
         from course_lib import load_backbone, load_task
         from course_lib.train.forgetting import source_pictures

@@ -248,3 +248,8 @@ def test_domains_hold_different_pictures_of_the_same_classes(name):
     assert torch.equal(one.target, again.target)
     assert not torch.equal(one.target, other.target)
     assert torch.equal(one.test.pictures, other.test.pictures)
+
+
+def test_an_argument_of_the_first_edition_says_its_new_name():
+    with pytest.raises(CourseError, match="ratio is called head_lr_ratio now"):
+        prepare_adaptation(None, None, None, ratio=10)
