@@ -20,7 +20,7 @@ help:
 	@echo "make lab         open the course in JupyterLab at lesson 00"
 	@echo "make test        run all tests (PYTEST_ARGS=... replaces pytest's arguments)"
 	@echo "make setup       only make the environment $(VENV)"
-	@echo "make lint        check style and format with ruff, and that imports point one way"
+	@echo "make lint        check style, format, that imports point one way, and types"
 	@echo "make notebooks   build the lessons whose source changed (NB=02: that one; FORCE=1: always)"
 	@echo "make pictures    draw the pictures of the README anew"
 	@echo "make links       stamp the repository's address on all pages (REPO=owner/name changes it)"
@@ -41,6 +41,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 notebooks: $(READY)
 	$(BIN)/python tools/build_notebooks.py $(if $(FORCE),--force) $(NB)

@@ -43,8 +43,9 @@ def facts_of(text: str, what: str, schema: dict, mend: str, nan: bool = False):
     try:
         return _validator(json.dumps(schema))(facts)
     except fastjsonschema.JsonSchemaValueException as error:
-        place = error.name.removeprefix("data").removeprefix(".")
-        problem = error.message.removeprefix(error.name).strip()
+        name = error.name or ""
+        place = name.removeprefix("data").removeprefix(".")
+        problem = error.message.removeprefix(name).strip()
         if error.rule == "required":
             problem = f"lacks {', '.join(k for k in error.rule_definition if k not in error.value)}"
         raise CourseError(f"{what}: {place or 'it'} {problem}. {mend}") from error

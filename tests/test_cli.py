@@ -63,7 +63,7 @@ def test_help_lists_every_command():
 
 def test_version_is_printed_on_stdout():
     found = course("--version")
-    assert (found.returncode, found.stdout) == (0, "course 0.1.0\n")
+    assert (found.returncode, found.stdout) == (0, "course 0.2.0\n")
 
 
 @pytest.mark.parametrize(

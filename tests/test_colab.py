@@ -7,7 +7,7 @@ import pytest
 from course_lib import CourseError, colab
 
 REQUIRED = ["torch>=2.8", "ipywidgets>=7.7.1", "nbgrader>=0.9", "anywidget>=0.9", "tqdm>=4", "gone"]
-INSTALLED = {"torch": "2.11.0", "ipywidgets": "7.7.1", "tqdm": "4.67", "course-lib": "0.1.0"}
+INSTALLED = {"torch": "2.11.0", "ipywidgets": "7.7.1", "tqdm": "4.67", "course-lib": "0.2.0"}
 
 
 @pytest.fixture(autouse=True)
@@ -53,5 +53,5 @@ def test_a_second_call_installs_nothing_and_says_that_all_is_well(monkeypatch, c
     monkeypatch.setattr(colab, "install", None)
     colab.get_ready()
     said = capsys.readouterr().out
-    assert said.startswith("Ready: course 0.1.0 on ") and "ipywidgets 7.7.1" in said
+    assert said.startswith("Ready: course 0.2.0 on ") and "ipywidgets 7.7.1" in said
     assert "names " in said and len(said.splitlines()) == 1

@@ -101,10 +101,15 @@ def test_importing_the_course_loads_neither_torch_nor_jupyter():
 
 @pytest.mark.parametrize(
     "words",
-    [("ruff", "check", "--quiet"), ("ruff", "format", "--check"), ("lint-imports", "--no-cache")],
+    [
+        ("ruff", "check", "--quiet"),
+        ("ruff", "format", "--check"),
+        ("lint-imports", "--no-cache"),
+        ("mypy", "--no-incremental"),
+    ],
     ids=" ".join,
 )
-def test_the_code_follows_the_style_and_imports_point_one_way(words):
+def test_style_format_order_of_imports_and_types_hold(words):
     program = Path(sys.executable).with_name(words[0])
     found = subprocess.run([program, *words[1:]], cwd=ROOT, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr

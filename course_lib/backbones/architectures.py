@@ -55,7 +55,7 @@ def _worldnet(classes: int) -> nn.Module:
 
 
 def _torchvision(name: str, size: int = 224) -> Callable[[int], nn.Module]:
-    settings = {}
+    settings: dict[str, object] = {}
     if name.startswith("vit_"):
         settings = {"image_size": size}
     elif name.startswith("maxvit"):

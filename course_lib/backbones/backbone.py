@@ -96,7 +96,8 @@ class Backbone(nn.Module):
         except Exception as error:  # whatever a net of someone else raises when copied
             raise CourseError(f"This {type(net).__name__} cannot be copied: {error}.") from error
         title = OWN + (name or type(net).__name__)
-        architecture = found(title, inside, build, side, head, stages)
+        making = build or (lambda classes: inside)  # another one below, when the head is known
+        architecture = found(title, inside, making, side, head, stages)
         last = inside.get_submodule(architecture.head)
         if classes and len(classes) != last.out_features:
             raise CourseError(

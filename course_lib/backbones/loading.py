@@ -183,7 +183,8 @@ def _load_timm(name: str, pretrained: bool, seed: int, weights) -> Backbone:
         )
     like = architecture(name)
     net = _random_net(like, 1000, seed)
-    classes, card = (), {}
+    classes: tuple[str, ...] = ()
+    card: dict[str, str] = {}
     transform = _timm_transform(net)
     if pretrained:
         try:
@@ -317,6 +318,7 @@ def torchvision_file(name: str, weights=None) -> File:
 
     chosen = weights or get_model_weights(name).DEFAULT
     digits = re.search(r"-([0-9a-f]{8,})\.pth$", chosen.url)
+    assert digits is not None  # torchvision names its files so
     return File(
         f"{name}'s weights",
         chosen.url,

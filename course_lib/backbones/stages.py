@@ -130,7 +130,8 @@ def _traced(net: nn.Module, opened: set[str]) -> _Steps:
             graphs.append(_one_input(_Tracer(opened).trace(net, _defaults(net))))
     steps = _Steps(*graphs)
     last = _last(steps)
-    if last in dict(net.named_modules()) and any(True for _ in net.get_submodule(last).children()):
+    inside = dict(net.named_modules())
+    if last is not None and last in inside and any(True for _ in inside[last].children()):
         return _traced(net, opened | {last})
     if not _same_calls(steps.train, steps.eval):
         raise ValueError("it takes other steps in training than in evaluation")
@@ -386,7 +387,7 @@ def _given_cuts(steps: _Steps, cuts: list[int], ends: Sequence[str]) -> list[int
     calls = steps.calls
     known = {n.target: i for i, n in enumerate(calls) if n.op == "call_module"}
     possible = [calls[i].target for i in cuts if calls[i].op == "call_module"]
-    chosen = []
+    chosen: list[int] = []
     for name in ends:
         # A container is not a step; it ends with the last step inside it.
         inside = [at for step, at in known.items() if step == name or step.startswith(f"{name}.")]

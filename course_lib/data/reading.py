@@ -74,7 +74,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image, dtype=np.float64)
         if not np.isfinite(values).all():
             raise Unusable("it holds NaN or infinite values")
-        spread = np.ptp(values) or 1.0
+        spread = float(np.ptp(values)) or 1.0
         image = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")

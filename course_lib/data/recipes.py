@@ -45,7 +45,7 @@ def kept(most: int):
     """Decorator of a generator function: what it returned for some arguments is not made again."""
 
     def keep(make):
-        results = {}
+        results: dict[tuple, object] = {}
 
         def made(*key):
             if key in results:
@@ -56,7 +56,7 @@ def kept(most: int):
                     del results[next(iter(results))]
             return results[key]
 
-        made.cache_clear = results.clear
+        made.cache_clear = results.clear  # type: ignore[attr-defined]
         return made
 
     return keep

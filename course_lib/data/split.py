@@ -49,7 +49,8 @@ def distinct(classes: Sequence[str], what: str) -> tuple[str, ...]:
     One letter can be written in several ways in Unicode, and file systems differ in which they
     keep.
     """
-    names, seen = checks.names(classes, f"{what}: classes"), {}
+    names = checks.names(classes, f"{what}: classes")
+    seen: dict[str, str] = {}
     for name in names:
         same = seen.setdefault(unicodedata.normalize("NFC", name), name)
         if same is not name:

@@ -7,6 +7,7 @@ seed, are never among them, and are nested: the first 50 labels of a seed are pa
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from course_lib import checks
 from course_lib.data.recipes import LARGEST_TRAIN, RECIPES, kept
@@ -14,6 +15,7 @@ from course_lib.data.split import check_draw
 from course_lib.data.task import Task
 from course_lib.errors import CourseError
 
+Result = TypeVar("Result")
 KEPT = 16  # tasks that stay in memory
 
 
@@ -72,7 +74,7 @@ def task_in_pieces(name: str, train: int, seed: int = 0) -> Generator[None, None
     return (yield from _built_in(name, train, seed))
 
 
-def drain(pieces: Generator):
+def drain(pieces: Generator[object, None, Result]) -> Result:
     """Run a generator to its end; gives what it returns."""
     while True:
         try:

@@ -63,8 +63,8 @@ def auc_interval(
             [members[k] for k in generator.integers(0, len(members), len(members))]
         )
         values.append(auc(scores[rows], labels[rows]))
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    low, high = (1 - level) / 2, (1 + level) / 2
+    return float(np.nanquantile(values, low)), float(np.nanquantile(values, high))
 
 
 @dataclass(frozen=True)

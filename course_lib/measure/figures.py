@@ -102,7 +102,7 @@ def label_ends(ax, lines: dict[str, float], colors: dict | None = None) -> None:
     lines: name -> y of the last point. colors: name -> colour, for lines that are no strategies.
     Set scale and limits of the y axis first.
     """
-    gap, placed = 0.065, []
+    gap, placed = 0.065, list[float]()
     to_axes = ax.transScale + ax.transLimits  # data -> share of the axes, whatever the scale
     for name, y in sorted(lines.items(), key=lambda item: item[1]):
         share = to_axes.transform((ax.get_xlim()[1], y))[1]

@@ -65,9 +65,9 @@ def _cpu_quota(cgroup: Path) -> float | None:
         return None if quota == "max" else int(quota) / int(period)
     except (OSError, ValueError):
         pass
-    quota = _number(cgroup / "cpu/cpu.cfs_quota_us")
-    period = _number(cgroup / "cpu/cpu.cfs_period_us")
-    return quota / period if quota and quota > 0 and period else None
+    share = _number(cgroup / "cpu/cpu.cfs_quota_us")
+    whole = _number(cgroup / "cpu/cpu.cfs_period_us")
+    return share / whole if share and share > 0 and whole else None
 
 
 def _number(path: Path) -> float | None:

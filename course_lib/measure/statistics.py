@@ -12,11 +12,11 @@ def mean(values: Sequence[float]) -> float:
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
     """Student's confidence interval of the mean; infinitely wide for a single value."""
-    values = np.asarray(values, float)
-    if len(values) < 2:
+    found = np.asarray(values, float)
+    if len(found) < 2:
         return -np.inf, np.inf
-    half = stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return float(values.mean() - half), float(values.mean() + half)
+    half = stats.t.ppf(0.5 + level / 2, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5
+    return float(found.mean() - half), float(found.mean() + half)
 
 
 def above(differences: Sequence[float], threshold: float = 0.0) -> str:

@@ -39,32 +39,32 @@ _OPTIONAL = {
     "stages_end_with": {"anyOf": [{"type": "null"}, {**_ANY_NAMES, "minItems": 1}]},
     "finished": {"type": "boolean"},  # files of the first edition lack it: theirs were
 }
+_NEEDED = {
+    "backbone": TEXT,
+    "classes": NAMES,
+    "picture_size": {"type": "integer", "minimum": 1, "maximum": LARGEST},
+    "preprocessing": {"type": "object"},  # `restore` knows what it may hold
+    "head": TEXT,
+    "channels_last": _ANY_NAMES,
+    "strategy": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]},
+    "task": TEXT,
+    "metric": {"enum": list(METRICS)},
+    "scores": {
+        "type": "object",
+        "properties": {"validation": SHARE, "test": SHARE},
+        "required": ["validation", "test"],
+    },
+    "labels": COUNT,
+    "epochs": COUNT,
+    "seed": COUNT,
+    "threshold": {"anyOf": [{"type": "null"}, SHARE]},
+    "made_with": {"type": "object"},
+}
 FACTS = {
     "type": "object",
-    "properties": {
-        "backbone": TEXT,
-        "classes": NAMES,
-        "picture_size": {"type": "integer", "minimum": 1, "maximum": LARGEST},
-        "preprocessing": {"type": "object"},  # `restore` knows what it may hold
-        "head": TEXT,
-        "channels_last": _ANY_NAMES,
-        "strategy": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]},
-        "task": TEXT,
-        "metric": {"enum": list(METRICS)},
-        "scores": {
-            "type": "object",
-            "properties": {"validation": SHARE, "test": SHARE},
-            "required": ["validation", "test"],
-        },
-        "labels": COUNT,
-        "epochs": COUNT,
-        "seed": COUNT,
-        "threshold": {"anyOf": [{"type": "null"}, SHARE]},
-        "made_with": {"type": "object"},
-    },
+    "properties": {**_NEEDED, **_OPTIONAL},
+    "required": [*_NEEDED],
 }
-FACTS["required"] = list(FACTS["properties"])
-FACTS["properties"] |= _OPTIONAL
 
 
 @dataclass(frozen=True, eq=False)

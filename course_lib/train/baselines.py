@@ -164,6 +164,7 @@ def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None
         validation = score(classifier, "validation")
         if best is None or validation > best[0]:
             best = (validation, penalty, classifier)
+    assert best is not None  # there is a penalty to try
     validation, penalty, classifier = best
     seconds = time.perf_counter() - begin - pauses
     return Baseline(name, score(classifier, "test"), validation, penalty, seconds)

@@ -77,15 +77,15 @@ def prepare_run(
             raise CourseError(
                 f"{task.name} has no {split} pictures to measure on: give it some, or set {off}."
             )
-    device = usable_device(device) if device is not None else default_device()
+    place = usable_device(device) if device is not None else default_device()
     _warn_of_locked(strategy, model, epochs)
     start = model.fresh(settings.seed) if strategy.from_scratch else model
-    learner = start.with_head(len(task.classes), settings.seed).to(device)
+    learner = start.with_head(len(task.classes), settings.seed).to(place)
     learning = strategies.learning_stages(strategy, learner.stage_names)
     for name, stage in learner.stages.items():
         # On a CPU this layout quickens large batches forward, as a cache wants them, not the small
         # steps of a plain loop.
-        if device.type == "cuda" or (settings.cache and name not in learning):
+        if place.type == "cuda" or (settings.cache and name not in learning):
             stage.to(memory_format=torch.channels_last)
     return Run(learner, task, strategy, settings, model, mitigation)
 

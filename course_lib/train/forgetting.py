@@ -183,7 +183,7 @@ def check_frozen(
         raise CourseError(
             f"No stage {', '.join(unknown)}; this net has {', '.join(now.stage_names)}."
         )
-    changed = {"parameters": [], "buffers": []}
+    changed: dict[str, list[str]] = {"parameters": [], "buffers": []}
     for stage in stages:
         before, after = start.stages[stage], now.stages[stage]
         for kind, names in changed.items():

@@ -73,7 +73,8 @@ def _losses(run: Run, rates: list[float], seed: int) -> list[float]:
     start = set_trainable(model, run.strategy, run.epoch)
     peaks = strategies.peak_rates(run.strategy, model.stage_names)
     generator = torch.Generator().manual_seed(seed)
-    mean, losses = 0.0, []
+    mean = 0.0
+    losses: list[float] = []
     for step, rate in enumerate(rates):
         rows = torch.randint(len(labels), (run.settings.batch_size,), generator=generator)
         rows = rows.to(model.device)

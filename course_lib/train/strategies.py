@@ -115,7 +115,7 @@ class Strategy:
             )
 
 
-Strategy.__init__ = checks.renamed(**RENAMED)(Strategy.__init__)
+Strategy.__init__ = checks.renamed(**RENAMED)(Strategy.__init__)  # type: ignore[method-assign]
 
 
 SCRATCH = Strategy(
@@ -167,7 +167,7 @@ def learning_stages(strategy: Strategy, stages: Sequence[str]) -> tuple[str, ...
     Raises CourseError when the strategy asks for stages that the net does not have.
     """
     trainable = strategy.trainable
-    if trainable == "all":
+    if isinstance(trainable, str):  # "all"
         return tuple(stages)
     if isinstance(trainable, tuple):
         unknown = [name for name in trainable if name not in stages]

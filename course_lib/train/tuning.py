@@ -4,15 +4,15 @@ import itertools
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from course_lib import checks
 from course_lib.backbones.backbone import Backbone
 from course_lib.data.task import Task
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, Diverged
 from course_lib.train import strategies
 from course_lib.train.fit import fit
 from course_lib.train.loop import Run
-from course_lib.train.stepping import Diverged
 from course_lib.train.strategies import Strategy
 
 MULTIPLES = (0.1, 0.3, 1.0, 3.0)  # of the strategy's own rate
@@ -107,40 +107,44 @@ def tune(
         )
     several = [epochs] if isinstance(epochs, numbers.Integral) else epochs
     widen = checks.whole_number(widen, "widen")
-    rates = [base.lr * m for m in MULTIPLES] if rates is None else rates
-    axes = {
+    rates = _rates_around(base) if rates is None else rates
+    axes: dict[str, list] = {
         "lr": [*checks.numbers_of(rates, "rates", above=0, most=strategies.LARGEST_RATE)],
         "epochs": [checks.whole_number(n, "epochs", least=1) for n in _listed(several, "epochs")],
         "strength": [*checks.numbers_of(strengths, "strengths", least=0)] if method else [None],
     }
     search = _Search(model, task, base, method, {"validate_every": 0, **settings, "test": False})
-    for lr, count, strength in itertools.product(*axes.values()):
-        search.try_one({"lr": lr, "epochs": count, "strength": strength})
-    if search.best is None:
-        raise CourseError(
-            f"tune found no rate for {strategy.name} that trains: tried {axes['lr']} with "
-            f"{axes['epochs']} epochs. Try smaller rates."
-        )
+    for values in itertools.product(*axes.values()):
+        search.attempt(_Setting(*values))
     for _ in range(widen):
         beyond = {axis: search.beyond(axis, values) for axis, values in axes.items()}
         beyond = {axis: value for axis, value in beyond.items() if value is not None}
         if not beyond:
             break
-        setting = search.best
+        setting, _ = search.best()
         for axis, value in beyond.items():
-            axes[axis] = sorted([*axes[axis], value])
-            search.try_one({**setting, axis: value})
+            axes[axis].append(value)
+            search.attempt(setting._replace(**{axis: value}))
+    setting, run = search.best()
     edges = tuple(axis for axis, values in axes.items() if search.on_edge(axis, values))
-    best, run = search.best, search.run
-    return Tuning(
-        run.strategy, run.settings.epochs, best["strength"], run, tuple(search.tried), edges
-    )
+    return Tuning(run.strategy, setting.epochs, setting.strength, run, tuple(search.tried), edges)
+
+
+def _rates_around(strategy: Strategy) -> list[float]:
+    assert strategy.lr is not None  # for_net has filled it in
+    return [strategy.lr * multiple for multiple in MULTIPLES]
 
 
 def _listed(values, name: str) -> list:
     if not isinstance(values, Iterable) or not (listed := list(values)):
         raise CourseError(f"{name} must be a number, or several to try; got {values!r}.")
     return listed
+
+
+class _Setting(NamedTuple):
+    lr: float
+    epochs: int
+    strength: float | None
 
 
 class _Search:
@@ -150,49 +154,63 @@ class _Search:
         self.model, self.task, self.strategy = model, task, strategy
         self.method, self.settings = method, settings
         self.tried: list[Tried] = []
-        self.best: dict | None = None
-        self.run: Run | None = None
-        self.scores: dict[tuple, float] = {}
+        self.scores: dict[_Setting, float] = {}
+        self._best: tuple[_Setting, Run] | None = None
 
-    def try_one(self, setting: dict) -> None:
-        lr, epochs, strength = setting.values()
-        given = dict(self.method(strength)) if self.method else {}
+    def attempt(self, setting: _Setting) -> None:
+        given = dict(self.method(setting.strength)) if self.method else {}
         strategy = given.pop("strategy", self.strategy)
+        how = {**self.settings, **given}
         try:
-            run = fit(self.model, self.task, strategy, epochs, lr=lr, **{**self.settings, **given})
+            run = fit(self.model, self.task, strategy, setting.epochs, lr=setting.lr, **how)
             validation = run.validation  # measured now; answers that are no numbers diverge too
         except Diverged:
-            self.scores[tuple(setting.values())] = -1.0  # below every score
-            self.tried.append(Tried(lr, epochs, strength, None, 0.0))
+            self.scores[setting] = -1.0  # below every score
+            self.tried.append(Tried(*setting, None, 0.0))
             return
-        self.scores[tuple(setting.values())] = validation
-        self.tried.append(Tried(lr, epochs, strength, validation, run.seconds))
-        if self.run is None or validation > self.run.validation:
-            self.best, self.run = setting, run
+        self.scores[setting] = validation
+        self.tried.append(Tried(*setting, validation, run.seconds))
+        if self._best is None or validation > self.scores[self._best[0]]:
+            self._best = setting, run
+
+    def best(self) -> tuple[_Setting, Run]:
+        """Raises CourseError when nothing has trained."""
+        if self._best is None:
+            rates = sorted({one.lr for one in self.tried})
+            raise CourseError(
+                f"tune found no rate for {self.strategy.name} that trains: tried {rates}. Try "
+                "smaller rates."
+            )
+        return self._best
 
     def on_edge(self, axis: str, values: list) -> bool:
         """Whether the best value is the first or last of its axis and better than its neighbour.
 
         As good as its neighbour is a plateau, where nothing says that the optimum lies beyond.
         """
-        values = sorted(values) if len(values) > 1 else values
-        if len(values) < 2 or self.best[axis] not in (values[0], values[-1]):
+        setting, _ = self.best()
+        edge, inner = self._ends(axis, values)
+        if edge is None:
             return False
-        inner = values[1] if self.best[axis] == values[0] else values[-2]
-        neighbour = self.scores.get(tuple({**self.best, axis: inner}.values()))
-        return neighbour is None or neighbour < self.run.validation
+        neighbour = self.scores.get(setting._replace(**{axis: inner}))
+        return neighbour is None or neighbour < self.scores[setting]
 
     def beyond(self, axis: str, values: list):
         """The next value beyond the edge that the best one lies on, a step of the grid away."""
-        if not self.on_edge(axis, values):
-            return None
-        values = sorted(values)
-        edge, inner = (
-            (values[0], values[1]) if self.best[axis] == values[0] else (values[-1], values[-2])
-        )
-        if min(edge, inner) <= 0:
+        edge, inner = self._ends(axis, values)
+        if edge is None or min(edge, inner) <= 0 or not self.on_edge(axis, values):
             return None
         value = edge * edge / inner
         if axis == "epochs":
-            value = round(value)
-        return None if value in values or value <= 0 else value
+            value = max(1, round(value))
+        return None if value in values else value
+
+    def _ends(self, axis: str, values: list) -> tuple:
+        """(the best value, its inner neighbour) when the best is an end of its axis, else Nones."""
+        best = getattr(self.best()[0], axis)
+        if len(values) > 1:
+            ordered = sorted(values)
+            for edge, inner in ((ordered[0], ordered[1]), (ordered[-1], ordered[-2])):
+                if best == edge:
+                    return edge, inner
+        return None, None
