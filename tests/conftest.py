@@ -1,6 +1,7 @@
 """Tests marked `gpu` run only where there is one."""
 
 import torch
+from hypothesis import settings
 
 
 def pytest_collection_modifyitems(config, items):
