@@ -68,6 +68,14 @@ def test_the_file_loads_while_nothing_is_changed(saved):
     assert loaded(saved, saved[1]).classes == small_task().classes
 
 
+def test_a_file_of_the_first_edition_opens(saved):
+    facts = copy.deepcopy(saved[1])
+    for later in ("head", "stages_end_with", "finished"):
+        del facts[later]
+    facts["strategy"] = {"name": "fine-tuning", "learn": 1, "lr": 0.01, "ratio": 10.0}
+    assert loaded(saved, facts).facts["strategy"]["ratio"] == 10.0
+
+
 def paths(value, at=()):
     """The place of every value inside, such as ("scores", "test")."""
     yield at

@@ -35,16 +35,17 @@ SAVE_AGAIN = "Save the model again: save_model(run, path)."
 _WEIGHT, _REFERENCE = "model.", "reference."
 
 _ANY_NAMES = {"type": "array", "items": TEXT}
+# Files of the first edition lack these: their nets had names, and their runs were finished.
 _OPTIONAL = {
+    "head": TEXT,
     "stages_end_with": {"anyOf": [{"type": "null"}, {**_ANY_NAMES, "minItems": 1}]},
-    "finished": {"type": "boolean"},  # files of the first edition lack it: theirs were
+    "finished": {"type": "boolean"},
 }
 _NEEDED = {
     "backbone": TEXT,
     "classes": NAMES,
     "picture_size": {"type": "integer", "minimum": 1, "maximum": LARGEST},
     "preprocessing": {"type": "object"},  # `restore` knows what it may hold
-    "head": TEXT,
     "channels_last": _ANY_NAMES,
     "strategy": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]},
     "task": TEXT,
@@ -371,10 +372,10 @@ def _empty(facts: dict, path: Path, own: nn.Module | None) -> Backbone:
             )
         wrapped = Backbone.wrap(
             own,
-            head=facts["head"],
+            head=facts.get("head"),
             size=size,
             transform=transform,
-            stages=facts["stages_end_with"],
+            stages=facts.get("stages_end_with"),
             name=name.removeprefix(OWN),
         )
         return wrapped.with_head(classes)
