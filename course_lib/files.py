@@ -34,6 +34,10 @@ def write_atomically(
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except FileExistsError as error:
+        raise CourseError(
+            f"Cannot write {path}: {path.parent} is a file, not a folder. Choose another place."
+        ) from error
     except OSError as error:
         with suppress(OSError):  # its folder may not be one
             part.unlink(missing_ok=True)

@@ -42,6 +42,9 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, error, 
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(CourseError, match="nowhere/file: No such file"):
-        files.write_atomically(tmp_path / "nowhere" / "file", "text")
+def test_folders_above_a_file_are_made_and_one_that_cannot_be_is_named(tmp_path):
+    path = tmp_path / "new" / "file"
+    files.write_atomically(path, "text")
+    assert path.read_text() == "text"
+    with pytest.raises(CourseError, match="new/file is a file, not a folder"):
+        files.write_atomically(path / "below", "text")

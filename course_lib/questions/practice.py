@@ -72,7 +72,7 @@ def check(
         raise CourseError(f"{q.id} is a {q.kind} question; use ask({q.id!r}) for it.")
     verdict = _tried(q, _namespace(q, answer), np.random.default_rng(seed))
     if verdict.state != "not attempted":
-        with suppress(OSError):  # where nothing can be written, help is still help
+        with suppress(CourseError, OSError):  # where nothing can be written, help is still help
             Progress(progress).note("checks", q.id, verdict.state)
     return verdict
 
@@ -84,7 +84,7 @@ def hint(question_id: str, progress: str | Path | None = None) -> Verdict:
         return Verdict("noted", "There is no hint for this one.")
     store = Progress(progress)
     shown = store.read()["hints"].get(q.id, 0)
-    with suppress(OSError):
+    with suppress(CourseError, OSError):
         store.note("hints", q.id, shown + 1)
     place = shown % len(q.hints) + 1
     more = " Run this again for the next one." if place < len(q.hints) else ""

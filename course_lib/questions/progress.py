@@ -39,11 +39,11 @@ class Progress:
         return sections
 
     def write(self, data: dict[str, dict]) -> None:
-        """Replace the file. Raises OSError where it cannot be written."""
+        """Replace the file. Raises CourseError where it cannot be written."""
         write_atomically(self.path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
 
     def note(self, section: str, key: str, value: str | int) -> None:
-        """Keep one entry of a section. Raises OSError where the file cannot be written."""
+        """Keep one entry of a section. Raises CourseError where it cannot be written."""
         data = self.read()
         data[section][key] = value
         self.write(data)

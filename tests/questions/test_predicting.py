@@ -47,5 +47,5 @@ def test_a_prediction_is_set_beside_the_measurement(guess, measured, says):
 
 @pytest.mark.parametrize("guess", [75, -0.1, True, "high"])
 def test_a_prediction_that_is_no_share_is_refused(guess):
-    with pytest.raises(CourseError, match="between 0 and 1"):
+    with pytest.raises(CourseError, match="from 0 to 1"):
         compare(guess, 0.5, "accuracy")
