@@ -229,8 +229,8 @@ PLAIN, HEAD_ONLY, WISE = "plain fine-tuning", "head only", "WiSE-FT"
 METHODS = {
     PLAIN: ("head rate", (3e-3, 1e-2, 3e-2)),
     HEAD_ONLY: ("head rate", (3e-3, 1e-2, 3e-2)),
-    "small backbone rate": ("head_lr_ratio", (30.0, 100.0, 300.0)),
-    "layer-wise decay": ("layer_decay", (0.8, 0.65, 0.5)),
+    "small backbone rate": ("ratio", (30.0, 100.0, 300.0)),
+    "layer-wise decay": ("decay", (0.8, 0.65, 0.5)),
     "gradual unfreezing": ("epochs of the head alone", (1, 2, 3)),
     "L2-SP": ("strength", (0.1, 1.0, 10.0)),
     "EWC": ("strength", (1e3, 1e4, 1e5)),
