@@ -18,7 +18,7 @@ _HOMES = {
     "Split": "data.split:Split",
     "load_task": "data.tasks:load_task",
     "available_tasks": "data.tasks:available_tasks",
-    "tracks": "experiments.tracks",
+    "tracks": "lab.tracks",
     "world": "world",
     # training
     "strategies": "train.strategies",

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from course_lib import executors
 from course_lib.errors import CourseError
-from course_lib.grading import build, executors, score, submission
+from course_lib.grading import build, score, submission
 from course_lib.grading.sandbox import (
     Limits,
     Outcome,

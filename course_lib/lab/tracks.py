@@ -119,36 +119,6 @@ TRACKS = {
     ),
 }
 
-# Claims that are measured on photographs too, with settings that keep a lesson under ten minutes on
-# two cores: ResNet-18 at 224 pixels needs a hundred times WorldNet's arithmetic.
-_SMALL = {"task": "pets", "train": 48, "seeds": (0, 1)}
-ON_PHOTOS = {
-    "C06": {**_SMALL, "epochs": 4, "rates": (1.0,)},
-    "C07": {**_SMALL, "epochs": 3},
-    "C10": {**_SMALL, "epochs": 1},
-    "C35": {**_SMALL, "epochs": 4, "rates": (1.0,)},
-}
-FACTORS = "known factors of every picture"
-PRETRAINING = "pretraining on parts of the source"
-UNLIMITED = "more labelled pictures than these sets have"
-WORLD_ONLY = {
-    "C02": FACTORS,
-    "C03": PRETRAINING,
-    "C04": PRETRAINING,
-    "C08": UNLIMITED,
-    "C09": UNLIMITED,
-    "C12": UNLIMITED,
-    "C13": FACTORS,
-    "C18": FACTORS,
-    "C23": "the same scenes by day and by night",
-    "C25": "the same scenes by day and by night",
-    "C29": UNLIMITED,
-    "C31": FACTORS,
-    "C34": FACTORS,
-    "C37": FACTORS,
-    "C38": PRETRAINING,
-}
-
 _chosen: list[Track] = []  # by choose() and using(), the last one counts
 
 
@@ -175,22 +145,6 @@ def using(track: Track) -> Iterator[Track]:
         yield track
     finally:
         _chosen.pop()
-
-
-def for_claim(tag: str) -> tuple[Track, dict, str]:
-    """Where a claim is measured: the track, settings that it changes, and a note for the reader.
-
-    A claim that photographs cannot show is measured in the image world, and the note says so.
-    """
-    track = current()
-    if track.name == "world":
-        return track, {}, ""
-    if tag in ON_PHOTOS:
-        return track, ON_PHOTOS[tag], ""
-    reason = WORLD_ONLY.get(tag)
-    why = f"needs {reason}" if reason else "was set up for the image world"
-    note = f"{tag} {why}: measured with WorldNet in the image world, not on photographs."
-    return TRACKS["world"], {}, note
 
 
 def _named(name: str | None) -> Track:

@@ -1,0 +1,5 @@
+"""Lesson 05."""
+
+from course_lib.lab.claim import Claim
+
+CLAIMS: tuple[Claim, ...] = ()

@@ -1,0 +1,135 @@
+"""A strategy trained and tuned like its rivals, and the baselines: the trial of most claims."""
+
+import base64
+
+import numpy as np
+import pandas as pd
+
+from course_lib.backbones import Backbone, load_backbone
+from course_lib.data.tasks import load_task
+from course_lib.lab import cache, tracks
+from course_lib.lab.looks import BASELINES, PIXELS
+from course_lib.train import strategies as S
+
+SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
+FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
+LANES = (SCRATCH, HEAD_ONLY, FINE, FULL)
+STRATEGIES = {strategy.name: strategy for strategy in (*S.ALL, *S.ONE_SCHEDULE)}
+
+
+def transfer(trial: dict) -> dict:
+    """Train one strategy once, its rate chosen on validation, and measure it on the test pictures.
+
+    trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
+    rates (multiples of the strategy's own rate; every strategy gets as many).
+    """
+    from course_lib.train.tuning import tune
+
+    if trial["strategy"] in BASELINES:
+        return baseline(trial, trial["strategy"])
+    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    base = S.for_net(STRATEGIES[trial["strategy"]], backbone())
+    tuning = tune(
+        backbone(),
+        target,
+        base,
+        rates=[base.lr * rate for rate in trial["rates"]],
+        epochs=trial["epochs"],
+        batch_size=trial["batch"],
+        seed=trial["seed"],
+        widen=0,
+        progress=False,
+    )
+    run = tuning.run
+    return {
+        "test": run.test,
+        "validation": run.validation,
+        "train_accuracy": run.history[-1].accuracy,
+        "loss": run.history[-1].loss,
+        "lr": run.strategy.lr,
+        "chosen_epochs": len(run.history),
+        "seconds": run.seconds,
+        "tuning_seconds": tuning.seconds,
+        "trainable_parameters": run.trainable_parameters,
+        "right": packed(run.model, target.test),
+    }
+
+
+def baseline(trial: dict, name: str) -> dict:
+    """Logistic regression on pixels or on the features of a random net, by its name.
+
+    trial: task, train, seed. Measured once in a session, whichever claim asks.
+    """
+    asked = {key: trial[key] for key in ("task", "train", "seed")}
+    return cache.measured(_baseline, {**asked, "name": name})
+
+
+def _baseline(trial: dict) -> dict:
+    from course_lib.train.baselines import pixel_logistic_regression, random_frozen
+
+    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    one = (
+        pixel_logistic_regression(target)
+        if trial["name"] == PIXELS
+        else random_frozen(backbone(), target, trial["seed"])
+    )
+    return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
+
+
+def packed(model, split) -> str:
+    """Which test pictures a net is right on, eight to a byte, as text; see unpacked."""
+    from course_lib.backbones.inference import predict
+
+    right = (predict(model, split.pictures).argmax(1) == split.labels).numpy()
+    return f"{len(right)}:{base64.b64encode(np.packbits(right).tobytes()).decode()}"
+
+
+def unpacked(text: str) -> np.ndarray:
+    """(pictures,) 0 and 1 from `packed`."""
+    count, _, bits = text.partition(":")
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8))[: int(count)].astype(
+        float
+    )
+
+
+def with_pictures(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with `right` as an array: for claims on a test set that all draws share."""
+    if "right" not in rows:
+        return rows
+    return rows.assign(right=[unpacked(r) if isinstance(r, str) else r for r in rows["right"]])
+
+
+def backbone() -> Backbone:
+    """The pretrained backbone of the current track."""
+    return _backbone()
+
+
+@cache.kept(maxsize=1)
+def _backbone() -> Backbone:
+    return load_backbone(tracks.current().backbone)
+
+
+def grid(size: dict, trains, names) -> list[dict]:
+    """The trials of some strategies or baselines with some numbers of labels, draw by draw."""
+    return [
+        {
+            "task": size["task"],
+            "train": train,
+            "seed": seed,
+            "strategy": name,
+            "epochs": passes(size, train),
+            "batch": size["batch"],
+            "rates": () if name in BASELINES else size["rates"],
+        }
+        for train in trains
+        for name in names
+        for seed in size["seeds"]
+    ]
+
+
+def passes(size: dict, train: int):
+    """Passes over the data: as given, or as many as `pictures` seen in all come to."""
+    if "pictures" in size:
+        return int(np.clip(round(size["pictures"] / train), 5, 40))
+    epochs = size["epochs"]
+    return tuple(epochs) if isinstance(epochs, (list, tuple)) else epochs

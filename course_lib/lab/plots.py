@@ -1,0 +1,345 @@
+"""The handful of figures that claims share. Each is data; its alt text and its table of numbers
+come from what it draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from course_lib.lab.looks import BASELINES, Looks, looks_of
+
+Columns = Mapping[str, str]  # measured column -> what the axis says
+
+
+class Plot(Protocol):
+    def draw(self, rows: pd.DataFrame): ...
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame: ...
+
+    def alt(self, rows: pd.DataFrame) -> str: ...
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A bar per name for the mean, a mark per draw; a panel per column, a line of panels per facet.
+
+    by: the setting whose values are the bars. columns: what is measured -> title of its panel.
+    facet: a setting with a line of panels for each of its values. order: of the bars, from above
+    (default: as in the rows, baselines last). logs: columns on a logarithmic axis.
+    title: of the figure; {name} stands for a setting that all rows share.
+    """
+
+    by: str
+    columns: Columns
+    title: str = ""
+    facet: str | None = None
+    order: Sequence[str] = ()
+    logs: Sequence[str] = ()
+    looks: Looks = field(default_factory=dict)
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return summary(rows, [*([self.facet] if self.facet else []), self.by], self.columns)
+
+    def alt(self, rows: pd.DataFrame) -> str:
+        return f"Bars for means, a mark for every draw. {told(self.table(rows), self.columns)}"
+
+    def draw(self, rows: pd.DataFrame):
+        names = in_order(rows[self.by], self.order)[::-1]
+        facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        looks = looks_of(names, self.looks)
+        fig, panels = _panels(
+            len(facets), len(self.columns), 0.5 * len(names) + 1.1, sharey=True, width=4.2
+        )
+        for line, facet in zip(panels, facets, strict=True):
+            here = rows if facet is None else rows[rows[self.facet] == facet]
+            for ax, (column, title) in zip(line, self.columns.items(), strict=True):
+                self._panel(ax, here, column, names, looks)
+                ax.set_xlabel(title)
+                if facet is not None:
+                    ax.set_title(str(facet))
+        _title(fig, self.title, rows)
+        return fig
+
+    def _panel(self, ax, rows: pd.DataFrame, column: str, names: list[str], looks: Looks) -> None:
+        logarithmic = column in self.logs
+        for place, name in enumerate(names):
+            values = rows.loc[rows[self.by] == name, column].dropna().to_numpy(float)
+            if not len(values):
+                continue
+            look = looks[name]
+            ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
+            ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
+            ax.annotate(
+                _number(values.mean()),
+                (values.max(), place),
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                color=look.color,
+                fontsize=9,
+            )
+        ax.set_yticks(range(len(names)), names)
+        if logarithmic:
+            ax.set_xscale("log")
+            ax.set_xlim(right=ax.get_xlim()[1] * 4)
+        elif rows[column].max() <= 1 and rows[column].min() >= 0:
+            ax.set_xlim(0, 1.13)
+        else:
+            ax.margins(x=0.16)
+        ax.grid(axis="y", visible=False)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Means as lines with a band from the lowest to the highest draw; a panel per column and facet.
+
+    x: the setting along the axis. columns: measured column -> label of its axis. by: a line per
+    value of this setting (one line without). log: the axis. xlabel: default x. levels: columns or
+    numbers drawn as horizontal lines, name -> value. Rows of baselines are horizontal lines.
+    """
+
+    x: str
+    columns: Columns
+    by: str | None = None
+    title: str = ""
+    facet: str | None = None
+    log: bool = False
+    xlabel: str = ""
+    order: Sequence[str] = ()
+    looks: Looks = field(default_factory=dict)
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        keys = [key for key in (self.facet, self.by, self.x) if key]
+        return summary(rows, keys, self.columns)
+
+    def alt(self, rows: pd.DataFrame) -> str:
+        table = self.table(rows)
+        return (
+            f"Lines of means against {self.xlabel or self.x}, bands from the lowest to the highest "
+            f"draw. {told(table, self.columns)}"
+        )
+
+    def draw(self, rows: pd.DataFrame):
+        from course_lib.measure.figures import label_ends
+
+        facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        names = in_order(rows[self.by], self.order) if self.by else [None]
+        looks = looks_of([str(name) for name in names], self.looks)
+        fig, panels = _panels(len(facets), len(self.columns), 3.5, width=4.6)
+        for line, facet in zip(panels, facets, strict=True):
+            here = rows if facet is None else rows[rows[self.facet] == facet]
+            for ax, (column, label) in zip(line, self.columns.items(), strict=True):
+                ends, colors = {}, {}
+                for name in names:
+                    mine = here if name is None else here[here[self.by] == name]
+                    end = self._line(ax, mine, column, looks[str(name)], name)
+                    if end is not None:
+                        ends[str(name)], colors[str(name)] = end, looks[str(name)].color
+                self._axes(ax, here, column, label)
+                if facet is not None:
+                    ax.set_title(str(facet))
+                if self.by:
+                    label_ends(ax, ends, colors)
+        _title(fig, self.title, rows)
+        return fig
+
+    def _line(self, ax, rows: pd.DataFrame, column: str, look, name) -> float | None:
+        mine = rows.dropna(subset=[column])
+        if mine.empty:
+            return None
+        if name in BASELINES or mine[self.x].isna().all():
+            level = float(mine[column].mean())
+            ax.axhline(level, color=look.color, ls=look.linestyle, lw=1.2)
+            return level
+        found = mine.groupby(self.x)[column].agg(["mean", "min", "max"])
+        ax.fill_between(found.index, found["min"], found["max"], color=look.color, alpha=0.15, lw=0)
+        ax.plot(found.index, found["mean"], **vars(look))
+        return float(found["mean"].iloc[-1])
+
+    def _axes(self, ax, rows: pd.DataFrame, column: str, label: str) -> None:
+        values = sorted(rows[self.x].dropna().unique())
+        if self.log:
+            ax.set_xscale("log")
+        if len(values) <= 9:
+            said = [f"{v:g}" if isinstance(v, (int, float, np.number)) else v for v in values]
+            ax.set_xticks(values, said)
+            ax.minorticks_off()
+        if rows[column].max() <= 1 and rows[column].min() >= 0:
+            ax.set_ylim(0, 1.02)
+        ax.set_xlabel(self.xlabel or self.x)
+        ax.set_ylabel(label)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A point per row, two measured columns against each other; joined ones are a path of means.
+
+    x, y: (column, label of the axis). by: a colour and marker per value. along: the setting whose
+    values are the points of a path; then means over draws are drawn and joined in its order.
+    facet: a panel per value.
+    """
+
+    x: tuple[str, str]
+    y: tuple[str, str]
+    by: str | None = None
+    along: str | None = None
+    title: str = ""
+    facet: str | None = None
+    order: Sequence[str] = ()
+    looks: Looks = field(default_factory=dict)
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        keys = [key for key in (self.facet, self.by, self.along) if key]
+        return summary(rows, keys, {self.x[0]: self.x[1], self.y[0]: self.y[1]})
+
+    def alt(self, rows: pd.DataFrame) -> str:
+        columns = {self.x[0]: self.x[1], self.y[0]: self.y[1]}
+        return f"{self.y[1]} against {self.x[1]}. {told(self.table(rows), columns)}"
+
+    def draw(self, rows: pd.DataFrame):
+        facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        names = in_order(rows[self.by], self.order) if self.by else [None]
+        looks = looks_of([str(name) for name in names], self.looks)
+        fig, panels = _panels(1, len(facets), 3.9, width=7.0 if len(facets) == 1 else 3.6)
+        for ax, facet in zip(panels[0], facets, strict=True):
+            here = rows if facet is None else rows[rows[self.facet] == facet]
+            for name in names:
+                mine = here if name is None else here[here[self.by] == name]
+                look = looks[str(name)]
+                if self.along:
+                    mine = mine.groupby(self.along)[[self.x[0], self.y[0]]].mean()
+                    for along, (a, b) in zip(mine.index, mine.to_numpy(), strict=True):
+                        ax.annotate(f"{along:g}" if isinstance(along, (int, float)) else along,
+                                    (a, b), xytext=(6, 4), textcoords="offset points",
+                                    fontsize=8.5, color=look.color)  # fmt: skip
+                ax.plot(
+                    mine[self.x[0]],
+                    mine[self.y[0]],
+                    look.marker,
+                    ls=look.linestyle if self.along else "",
+                    color=look.color,
+                    alpha=0.85,
+                    label=None if name is None else str(name),
+                )
+            ax.set_xlabel(self.x[1])
+            ax.margins(0.1)
+            if facet is not None:
+                ax.set_title(str(facet))
+        panels[0][0].set_ylabel(self.y[1])
+        if self.by:
+            fig.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right upper")
+        _title(fig, self.title, rows)
+        return fig
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of means as squares of grey with the numbers in them, a panel per facet.
+
+    line, across: settings. column: what is measured -> what it is called.
+    """
+
+    line: str
+    across: str
+    column: tuple[str, str]
+    title: str = ""
+    facet: str | None = None
+    top: float | None = None
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        keys = [key for key in (self.facet, self.line, self.across) if key]
+        return summary(rows, keys, {self.column[0]: self.column[1]})
+
+    def alt(self, rows: pd.DataFrame) -> str:
+        columns = {self.column[0]: self.column[1]}
+        return f"Tables as squares of grey. {told(self.table(rows), columns)}"
+
+    def draw(self, rows: pd.DataFrame):
+        facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        fig, panels = _panels(1, len(facets), 3.7, width=4.2, sharey=True)
+        top = self.top or float(rows.groupby([self.line, self.across])[self.column[0]].mean().max())
+        for ax, facet in zip(panels[0], facets, strict=True):
+            here = rows if facet is None else rows[rows[self.facet] == facet]
+            values = here.pivot_table(
+                index=self.line, columns=self.across, values=self.column[0], sort=False
+            )
+            ax.imshow(values.to_numpy(), cmap="Greys", vmin=min(0, values.min().min()), vmax=top)
+            for (i, j), number in np.ndenumerate(values.to_numpy()):
+                ink = "white" if number > 0.55 * top else "#222222"
+                ax.text(j, i, _number(number), ha="center", va="center", color=ink, fontsize=9)
+            ax.set_xticks(range(len(values.columns)), [str(c) for c in values.columns], rotation=30)
+            ax.set_yticks(range(len(values.index)), [str(c) for c in values.index])
+            ax.set_xlabel(self.across if facet is None else f"{self.across}: {facet}")
+            ax.grid(visible=False)
+        panels[0][0].set_ylabel(self.line)
+        _title(fig, self.title or self.column[1], rows)
+        return fig
+
+
+def summary(rows: pd.DataFrame, keys: list[str], columns: Columns) -> pd.DataFrame:
+    """Mean, lowest, highest and number of draws of each column for every combination of keys."""
+    here = rows.assign(**{k: rows[k].astype(object).fillna("") for k in keys})
+    parts = []
+    for column, title in columns.items():
+        grouped = here.groupby(keys, sort=False) if keys else here.groupby(lambda _: "all")
+        found = grouped[column].agg(["mean", "min", "max", "count"])
+        several = len(columns) > 1
+        found.columns = [f"{title}, {c}" if several else c for c in found.columns]
+        parts.append(found)
+    table = pd.concat(parts, axis=1).reset_index()
+    counts = [c for c in table.columns if str(c).endswith("count")]
+    return table[table[counts].sum(axis=1) > 0].reset_index(drop=True)
+
+
+def told(table: pd.DataFrame, columns: Columns) -> str:
+    """A summary in words, for those who cannot see the figure."""
+    keys = [c for c in table.columns if not str(c).endswith(("mean", "min", "max", "count"))]
+    sentences = []
+    for title in columns.values():
+        mean = f"{title}, mean" if len(columns) > 1 else "mean"
+        entries = [
+            f"{', '.join(_key(line[k]) for k in keys if line[k] != '')} {_number(line[mean])}"
+            for _, line in table.iterrows()
+            if np.isfinite(line[mean])
+        ]
+        sentences.append(f"{title}: {'; '.join(entries)}.")
+    return " ".join(sentences)
+
+
+def in_order(names: pd.Series, order: Sequence[str] = ()) -> list:
+    """The names in this order, then as they come, baselines last."""
+    seen = list(dict.fromkeys(names.dropna()))
+    first = [name for name in order if name in seen]
+    rest = [n for n in seen if n not in first and n not in BASELINES]
+    return first + rest + [n for n in seen if n not in first and n in BASELINES]
+
+
+def _panels(lines: int, across: int, height: float, width: float, **more):
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(
+        lines,
+        across,
+        figsize=(width * across + 1.6, height * lines),
+        squeeze=False,
+        layout="constrained",
+        **more,
+    )
+
+
+def _title(fig, title: str, rows: pd.DataFrame) -> None:
+    if title:
+        shared = {name: rows[name].dropna().iloc[0] for name in rows if rows[name].notna().any()}
+        fig.suptitle(title.format(**shared))
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:z.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:z.2g}"
+
+
+def _key(value) -> str:
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)
