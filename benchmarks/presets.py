@@ -73,26 +73,36 @@ def trials(names: list[str], choosing: bool) -> list[dict]:
     ]
 
 
-def report(rows: list[dict]) -> None:
-    """Mean paired difference to the head alone, in points, with its standard error."""
+def gains(rows: list[dict]) -> dict[str, dict[str, np.ndarray]]:
+    """folder -> strategy -> (draws,) points above the head alone, paired by draw."""
+    found: dict[str, dict[str, np.ndarray]] = {}
     measured = [row for row in rows if "lr" not in row["trial"]]
     for name in dict.fromkeys(row["trial"]["folder"] for row in measured):
         scores: dict[str, dict[int, float]] = {}
         for row in measured:
             if row["trial"]["folder"] == name:
                 scores.setdefault(row["trial"]["strategy"], {})[row["trial"]["draw"]] = row["test"]
-        alone = scores[S.FEATURE_EXTRACTION.name]
-        print(f"{name}: head alone {np.mean(list(alone.values())):.3f}")
-        for strategy, values in scores.items():
-            if strategy == S.FEATURE_EXTRACTION.name:
-                continue
-            gains = 100 * np.array([values[d] - alone[d] for d in values if d in alone])
-            error = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
-            print(
-                f"  {strategy:20} {np.mean(list(values.values())):.3f}  "
-                f"{gains.mean():+.1f} +- {error:.1f} points over {len(gains)} draws, "
-                f"worst {gains.min():+.1f}"
-            )
+        alone = scores.pop(S.FEATURE_EXTRACTION.name)
+        found[name] = {
+            strategy: 100 * np.array([values[d] - alone[d] for d in sorted(values) if d in alone])
+            for strategy, values in scores.items()
+        }
+        found[name]["head alone"] = 100 * np.array([alone[d] for d in sorted(alone)])
+    return found
+
+
+def table(rows: list[dict]) -> str:
+    """Points above the head alone, mean with its standard error, as a Markdown table."""
+    lines = [f"| photographs | head alone | {' | '.join(s.name for s in PRESETS)} |"]
+    lines.append("|---|" + "--:|" * (1 + len(PRESETS)))
+    for name, found in gains(rows).items():
+        alone = f"{found['head alone'].mean() / 100:.3f}"
+        cells = [
+            f"{values.mean():+.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f}"
+            for values in (found[s.name] for s in PRESETS)
+        ]
+        lines.append(f"| {name.replace('_', ' and ')} | {alone} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -140,7 +150,7 @@ def main() -> None:
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(arguments.out, text)
         print(trial, f"{run.test:.3f}", f"{run.seconds:.0f} s", flush=True)
-    report(study["rows"])
+    print(table(study["rows"]))
 
 
 if __name__ == "__main__":

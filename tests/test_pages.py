@@ -113,6 +113,16 @@ def test_the_readme_shows_the_transfer_that_the_model_card_holds():
     assert table in README.read_text("utf-8")
 
 
+def test_the_readme_shows_how_the_presets_did_on_photographs():
+    from benchmarks import presets
+
+    rows = stored("presets.json")["rows"]
+    assert presets.table(rows) in README.read_text("utf-8")
+    for strategies in presets.gains(rows).values():
+        assert {len(values) for values in strategies.values()} == {10}
+        assert min(v.mean() for name, v in strategies.items() if name != "head alone") > -1
+
+
 def test_the_readme_shows_the_stored_figures_of_grading():
     best = {}
     for row in stored("grading_throughput.json")["rows"]:
