@@ -21,7 +21,7 @@ COMMANDS = (
     ("run", "course_lib.commands.run", "run lessons without a browser and report what they cost"),
     ("doctor", "course_lib.commands.doctor", "check this machine, say how to mend it"),
     ("tasks", "course_lib.commands.tasks", "list the target tasks that load_task knows"),
-    ("claims", "course_lib.commands.claims", "list the claims, measure some at full size"),
+    ("claims", "course_lib.commands.claims", "list, measure and check the claims"),
     ("predict", "course_lib.commands.predict", "answers of a saved model for a folder, as CSV"),
     ("quiz", "course_lib.grading.cli", "build, grade and report the graded quizzes"),
     ("pretrain", "course_lib.commands.pretrain", "pretrain WorldNet on the image world"),

@@ -14,11 +14,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from course_lib import CourseError, cli
-from course_lib.experiments import registry, study
-from course_lib.experiments.study import run_and_store
+from course_lib.lab import store
+from course_lib.lab.running import run_and_store
 from course_lib.worldnet.pretraining import pretrain
 from course_lib.worldnet.recipe import Recipe
-from tests.experiments.test_study import toy
+from tests.lab.toys import toy
 
 
 def called(capsys, *words) -> tuple[int, str]:
@@ -87,10 +87,9 @@ def test_claims_are_listed_under_an_ascii_locale():
     code = (
         "import sys\n"
         "from course_lib import cli\n"
-        "from course_lib.experiments import registry\n"
-        "from tests.experiments.test_study import toy\n"
-        f"registry.claims = lambda: {{'C99': toy(statement={ascii(statement)})}}\n"
-        "import course_lib.experiments as e; e.claims = registry.claims\n"
+        "import course_lib.claims as known\n"
+        "from tests.lab.toys import toy\n"
+        f"known.claims = lambda: {{'C99': toy(statement={ascii(statement)})}}\n"
         "sys.exit(cli.main(['claims', *sys.argv[1:]]))\n"
     )
     for words in ((), ("--json",)):
@@ -162,30 +161,38 @@ def test_a_recipe_is_checked_wherever_it_is_made():
 # --- course claims run ----------------------------------------------------------------------------
 
 
-def test_two_processes_do_not_measure_one_claim_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy()})
-    monkeypatch.setattr(study, "_weights", lambda: "w1")
+def test_two_processes_do_not_measure_one_claim_at_once(tmp_path):
     with FileLock(tmp_path / ".C99.json.lock"):
         with pytest.raises(CourseError, match="Another process is measuring C99"):
-            run_and_store("C99", tmp_path, say=lambda _: None)
+            run_and_store(toy(), folder=tmp_path)
     assert not (tmp_path / "C99.json").exists()
-    assert len(run_and_store("C99", tmp_path, say=lambda _: None).rows) == 3
+    assert len(run_and_store(toy(), folder=tmp_path).rows) == 6
 
 
-def test_the_lock_is_free_again_after_a_run_that_was_stopped(tmp_path, monkeypatch):
-    stops = toy(trials=lambda size: [{"seed": 0, "fails": 0}])
-    monkeypatch.setattr(registry, "claims", lambda: {"C99": stops})
-    monkeypatch.setattr(study, "_weights", lambda: "w1")
+def test_the_lock_is_free_again_after_a_run_that_was_stopped(tmp_path):
+    stops = toy(full={"seeds": (0,), "more": {"fails": 0}})
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run_and_store("C99", tmp_path, say=lambda _: None)
+            run_and_store(stops, folder=tmp_path)
 
 
-def test_a_study_below_a_file_cannot_be_stored_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy()})
+def test_a_study_below_a_file_cannot_be_stored_and_says_so(tmp_path):
     (tmp_path / "file").write_text("here")
     with pytest.raises(CourseError, match="Cannot write .*C99.json"):
-        run_and_store("C99", tmp_path / "file" / "results", say=lambda _: None)
+        run_and_store(toy(), folder=tmp_path / "file" / "results")
+
+
+def test_every_row_that_the_course_ships_has_its_checksum():
+    files = sorted(store.RESULTS.glob("C*.json"))
+    assert files and all(store.read_study(path).rows for path in files)
+
+
+@pytest.mark.parametrize(
+    "words", [("--workers", "0"), ("--cap", "-1"), ("--cap", "nan"), ("--track", "video")]
+)
+def test_a_study_with_impossible_settings_is_refused(capsys, words):
+    code, said = called(capsys, "claims", "run", "C06", *words)
+    assert code in (1, 2) and words[1] in said
 
 
 # --- course predict -------------------------------------------------------------------------------

@@ -22,8 +22,6 @@ from course_lib.adaptation.translation import load_translator
 from course_lib.backbones import Backbone
 from course_lib.backbones.loading import WORLDNET_WEIGHTS
 from course_lib.data import photos
-from course_lib.experiments import registry, stored_result, study
-from course_lib.experiments.study import Claim, Finding, run_and_store
 from course_lib.facts import facts_of
 from course_lib.serving import load_model, save_model
 from course_lib.serving.saving import _digest, _from_bytes
@@ -316,86 +314,6 @@ def test_facts_may_hold_nan_only_where_that_is_asked_for():
     assert math.isnan(facts_of("[NaN]", "it", {"type": "array"}, "", nan=True)[0])
     with pytest.raises(CourseError, match="NaN is no number"):
         facts_of("[NaN]", "it", {"type": "array"}, "")
-
-
-# --- stored rows ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stored(tmp_path, monkeypatch):
-    """The file of a small study."""
-    toy = Claim(
-        tag="C99",
-        lesson="99",
-        statement="Larger seeds are better.",
-        rule="always",
-        trials=lambda size: [{"seed": seed} for seed in size["seeds"]],
-        measure=lambda trial: {"test": 0.5 + 0.1 * trial["seed"]},
-        judge=lambda rows: Finding("holds", f"{len(rows)} rows", "dots"),
-        draw=lambda rows: None,
-        live={"seeds": (0, 1)},
-        quick={"seeds": (0,)},
-        full={"seeds": (0, 1, 2)},
-    )
-    monkeypatch.setattr(registry, "claims", lambda: {"C99": toy})
-    monkeypatch.setattr(study, "_weights", lambda: "w1")
-    run_and_store("C99", tmp_path, say=lambda _: None)
-    return tmp_path / "C99.json"
-
-
-def changed(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-    return path.parent
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        put(0.99, "rows", 1, "measured", "test"),
-        put(5, "rows", 1, "trial", "seed"),
-        put({"torch": "1"}, "rows", 1, "made_with"),
-        put("0" * 16, "rows", 1, "sha256"),
-    ],
-)
-def test_a_row_that_was_changed_by_hand_is_refused(stored, change):
-    folder = changed(stored, change)
-    for use in (stored_result, run_and_store):
-        with pytest.raises(CourseError, match="C99.json: row 2 .* was changed after"):
-            use("C99", folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        (without("made_with"), "it lacks made_with"),
-        (put({}, "made_with"), "made_with lacks torch, processor, cores"),
-        (put({}, "rows"), "rows must be array"),
-        (put([3], "rows"), r"rows\[0\] must be object"),
-        (lambda s: s["rows"][0].pop("sha256"), r"rows\[0\] lacks sha256"),
-        (lambda s: s["rows"][0].pop("measured"), r"rows\[0\] lacks measured"),
-        (put(3, "weights"), "weights must be string"),
-    ],
-)
-def test_a_study_that_is_none_is_named_with_its_field(stored, change, match):
-    folder = changed(stored, change)
-    with pytest.raises(CourseError, match=f"C99.json is not a stored run: {match}.*Move it away"):
-        stored_result("C99", folder)
-
-
-def test_rows_that_hold_nan_come_back(stored):
-    content = json.loads(stored.read_text())
-    content["rows"][0]["measured"]["test"] = math.nan
-    content["rows"][0]["sha256"] = study.checksum(content["rows"][0])
-    stored.write_text(json.dumps(content))
-    assert math.isnan(stored_result("C99", stored.parent).rows[0]["test"])
-
-
-def test_every_row_that_the_course_ships_has_its_checksum(monkeypatch):
-    files = sorted(study.RESULTS.glob("C*.json"))
-    assert files
-    assert all(study.read_study(path)["rows"] for path in files)
 
 
 # --- public sets on the disk ----------------------------------------------------------------------

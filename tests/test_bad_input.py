@@ -25,10 +25,10 @@ from course_lib import (
 from course_lib import strategies as S
 from course_lib.adaptation import load_domains
 from course_lib.backbones import Backbone
+from course_lib.claims import run_claim
 from course_lib.devices import usable_device
 from course_lib.errors import Diverged
-from course_lib.experiments import run_claim
-from course_lib.experiments.tracks import TRACKS
+from course_lib.lab.tracks import TRACKS
 from course_lib.measure.metrics import score
 from course_lib.serving import export_model, load_model, predict_folder, save_model
 from course_lib.train.forgetting import L2SP, source_pictures

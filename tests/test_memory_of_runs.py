@@ -10,7 +10,7 @@ from course_lib import strategies as S
 from course_lib.adaptation import lenet, load_domains
 from course_lib.adaptation.methods import DANN
 from course_lib.adaptation.running import prepare_adaptation
-from course_lib.experiments import memory
+from course_lib.lab import memory
 from course_lib.widgets.live import LiveWidget
 from tests.fakes import small_backbone, small_task
 

@@ -137,17 +137,21 @@ def test_a_net_of_imagenets_classes_is_asked_about_imagenette(host):
 
 def test_a_claim_is_measured_on_photographs_from_download_to_verdict(host, monkeypatch, capsys):
     from course_lib import tracks
-    from course_lib.experiments import run_claim, trials
+    from course_lib.claims import run_claim
+    from course_lib.claims.trials import transfer
+    from course_lib.lab import cache
     from tests.fakes import small_backbone
 
     monkeypatch.setattr(tracks, "_chosen", [])
-    monkeypatch.setattr(trials, "_backbone", lambda name: small_backbone())  # for resnet18
+    monkeypatch.setattr(transfer, "load_backbone", lambda name: small_backbone())  # for resnet18
+    transfer._backbone.cache_clear()
+    cache.forget()
     tracks.choose("photos")
     result = run_claim("C06", train=24, epochs=1, progress=False)
-    trials._transfer.cache_clear()
-    trials._baseline.cache_clear()
-    assert {row["task"] for row in result.rows} == {"pets"}
-    assert result.verdict and "24 labels" in result.sentence
+    transfer._backbone.cache_clear()
+    cache.forget()
+    assert set(result.rows["task"]) == {"pets"} and set(result.rows["train"]) == {24}
+    assert result.verdict and "Frozen minus scratch" in result.sentence
     assert [path for path, _ in host.requests] == ["/images.tar.gz"]
     assert "Oxford-IIIT Pets: 0.1 MB, CC BY-SA 4.0" in capsys.readouterr().out
 

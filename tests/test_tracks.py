@@ -4,8 +4,10 @@ import pytest
 
 from course_lib import CourseError, available_backbones, available_tasks, tracks
 from course_lib.adaptation import available_domains
-from course_lib.experiments import claim, claims, run_claim, trials
-from course_lib.experiments.tracks import TRACKS
+from course_lib.claims import claims, run_claim
+from course_lib.claims.trials import transfer
+from course_lib.lab import cache
+from course_lib.lab.tracks import TRACKS
 from tests.fakes import small_backbone, small_task
 
 
@@ -71,27 +73,13 @@ def test_the_photos_track_says_beforehand_what_it_downloads(monkeypatch, tmp_pat
 
 
 def test_claims_on_photographs_change_only_settings_that_the_claim_has():
-    for tag, settings in tracks.ON_PHOTOS.items():
-        for size in ("live", "quick"):
-            assert set(settings) <= set(getattr(claim(tag), size)), tag
-        assert settings["task"] in TRACKS["photos"].tasks.values()
-
-
-def test_a_claim_is_on_photographs_or_world_only_not_both():
-    assert not set(tracks.ON_PHOTOS) & set(tracks.WORLD_ONLY)
-    assert set(tracks.ON_PHOTOS) <= set(claims())
-
-
-def test_a_claim_that_photographs_cannot_show_says_so_and_is_measured_in_the_world():
-    tracks.choose("photos")
-    track, settings, note = tracks.for_claim("C03")
-    assert (track.name, settings) == ("world", {})
-    assert "C03 needs pretraining on parts of the source" in note
-    assert "not on photographs" in note
-    assert "image world" in tracks.for_claim("C14")[2]
-    with tracks.using(track):
-        assert tracks.current().name == "world"
-    assert tracks.current().name == "photos"
+    on_photographs = {tag: one for tag, one in claims().items() if one.photos is not None}
+    assert "C06" in on_photographs
+    for tag, one in on_photographs.items():
+        for size in ("live", "quick", "full"):
+            assert set(one.photos) <= set(getattr(one, size)), tag
+        assert one.photos["task"] in TRACKS["photos"].tasks.values()
+        assert not one.why_not
 
 
 def test_a_lesson_of_the_photos_track_measures_a_claim_on_its_own_backbone(monkeypatch):
@@ -102,11 +90,15 @@ def test_a_lesson_of_the_photos_track_measures_a_claim_on_its_own_backbone(monke
         asked.append((name, train))
         return small_task()
 
-    monkeypatch.setattr("course_lib.load_task", load_task, raising=False)
-    monkeypatch.setattr(trials, "_backbone", lambda name: asked.append(name) or small_backbone())
-    trials._transfer.cache_clear()
+    monkeypatch.setattr(transfer, "load_task", load_task)
+    monkeypatch.setattr(
+        transfer, "load_backbone", lambda name: asked.append(name) or small_backbone()
+    )
+    transfer._backbone.cache_clear()
+    cache.forget()
     tracks.choose("photos")
     result = run_claim("C06", size="quick", progress=False)
-    trials._transfer.cache_clear()
-    assert {row["task"] for row in result.rows} == {"pets"}
+    transfer._backbone.cache_clear()
+    cache.forget()
+    assert set(result.rows["task"]) == {"pets"} and result.track == "photos"
     assert set(asked) == {("pets", 48), "resnet18"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from course_lib import notebooks
 from course_lib.commands import whole_number
 from course_lib.commands.report import note
-from course_lib.experiments import tracks
+from course_lib.lab import tracks
 
 SETTINGS = Path(__file__).parent / "jupyter"
 

@@ -16,7 +16,7 @@ from course_lib.errors import CourseError
 from course_lib.facts import read_facts
 from course_lib.files import write_atomically
 from course_lib.lab import tracks
-from course_lib.lab.cache import CODE, checksum, key, plain, text
+from course_lib.lab.cache import checksum, key, plain, text
 from course_lib.lab.claim import Claim, Result, frame, result_of
 from course_lib.lab.quantities import DRAW, NET, NotMeasured
 
@@ -24,23 +24,24 @@ RESULTS = Path(__file__).parents[1] / "claims" / "results"
 FIRST = "first edition"
 MEND = "Move it away to measure anew."
 _TEXT, _OBJECT = {"type": "string"}, {"type": "object"}
+_ENTRIES = {
+    "measure": _TEXT,
+    "trial": _OBJECT,
+    "track": _TEXT,
+    "weights": _TEXT,
+    "code": _TEXT,
+    "measured": _OBJECT,
+    "machine": _TEXT,
+    "took": {"type": ["number", "null"], "minimum": 0},
+    "date": _TEXT,
+    "sha256": _TEXT,
+}
 _ROW = {
     "type": "object",
-    "properties": {
-        "measure": _TEXT,
-        "trial": _OBJECT,
-        "track": _TEXT,
-        "weights": _TEXT,
-        "code": _TEXT,
-        "measured": _OBJECT,
-        "machine": _TEXT,
-        "took": {"type": ["number", "null"], "minimum": 0},
-        "date": _TEXT,
-        "sha256": _TEXT,
-    },
+    "properties": _ENTRIES,
+    "required": list(_ENTRIES),
     "additionalProperties": False,
 }
-_ROW["required"] = list(_ROW["properties"])
 _STUDY = {
     "type": "object",
     "properties": {
@@ -156,15 +157,14 @@ def stored_result(
     where = tracks.TRACKS[track]
     trials = full_trials(claim, where)
     with tracks.using(where):
-        wanted = [{**key(claim.measure, t, claim.labels)} for t in trials]
+        wanted = [key(claim.measure, trial, claim.labels) for trial in trials]
     have = {depends(row): row for row in study.rows}
     found: dict[str, list[tuple[dict, dict]]] = {}
     for version in [code] if code else versions(study.rows):
-        pairs = [
-            (trial, have.get(text({**one, "code": version})))
-            for trial, one in zip(trials, wanted, strict=True)
+        names = [text({**one, "code": version}) for one in wanted]
+        found[version] = [
+            (trial, have[name]) for trial, name in zip(trials, names, strict=True) if name in have
         ]
-        found[version] = [(trial, row) for trial, row in pairs if row is not None]
     complete = [version for version, pairs in found.items() if len(pairs) == len(trials)]
     best = complete[-1] if complete else max(found, key=lambda v: len(found[v]), default=FIRST)
     pairs = found.get(best, [])
@@ -217,6 +217,3 @@ def _whole_draws(rows: pd.DataFrame, missing: list[dict]) -> pd.DataFrame:
     begun = {tuple(trial.get(name) for name in keys) for trial in missing}
     whole = [tuple(line) not in begun for line in rows[keys].itertuples(index=False)]
     return rows[whole].reset_index(drop=True)
-
-
-__all__ = ["CODE", "RESULTS", "Study", "Unfinished", "open_study", "read_study", "stored_result"]

@@ -5,7 +5,7 @@ import weakref
 import torch
 from torch import nn
 
-from course_lib.experiments.memory import give_back, kept_bytes
+from course_lib.lab.memory import give_back, kept_bytes
 
 
 def test_a_linear_layer_keeps_its_input_and_nothing_else():
