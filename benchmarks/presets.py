@@ -33,6 +33,13 @@ CHOOSING = range(100, 102)  # draws on which the usual rates were chosen
 CHOOSERS = (S.FINE_TUNING, S.FULL_FINE_TUNING)
 RATIOS = (100.0, 300.0, 30.0)
 HEAD_RATES = (3e-3, 1e-3, 1e-2)
+# Is one rate for everything, or a ratio of 10, safe at a rate that suits a new head? Rule, fixed
+# before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
+# minus the head alone at the same head rate lies below -10 points, in each folder.
+RUIN = Path(__file__).parent / "results" / "ratios.json"
+RUINING = range(20, 25)  # draws of its own
+RUIN_RATIOS = (1.0, 10.0, 100.0)
+RUIN_RATE = 1e-2
 
 
 def pool(folder: Path, size: int) -> tuple[Split, tuple[str, ...]]:
@@ -55,9 +62,16 @@ def draw(name: str, photographs: Split, classes: tuple[str, ...], seed: int) -> 
     return Task(name, name, train, test, test, classes, "accuracy", "different", "photographs")
 
 
-def trials(names: list[str], choosing: bool) -> list[dict]:
+def trials(names: list[str], choosing: bool = False, ruining: bool = False) -> list[dict]:
     """Plain data: folder, draw, strategy, and where rates are swept, lr and head_lr_ratio."""
-    if not choosing:
+    draws = RUINING if ruining else CHOOSING if choosing else DRAWS
+    if ruining:
+        strategies = [{"strategy": S.FEATURE_EXTRACTION.name, "lr": RUIN_RATE}]
+        strategies += [
+            {"strategy": S.FULL_FINE_TUNING.name, "lr": RUIN_RATE, "head_lr_ratio": ratio}
+            for ratio in RUIN_RATIOS
+        ]
+    elif not choosing:
         strategies = [{"strategy": s.name} for s in (S.FEATURE_EXTRACTION, *PRESETS)]
     else:
         strategies = [{"strategy": S.FEATURE_EXTRACTION.name, "lr": lr} for lr in HEAD_RATES]
@@ -67,7 +81,7 @@ def trials(names: list[str], choosing: bool) -> list[dict]:
         ]
     return [
         {"folder": name, "draw": seed, **strategy}
-        for seed in (CHOOSING if choosing else DRAWS)
+        for seed in draws
         for name in names
         for strategy in strategies
     ]
@@ -114,8 +128,10 @@ def main() -> None:
     parser.add_argument("--mean", type=float, nargs=3, default=(0.5, 0.5, 0.5))
     parser.add_argument("--std", type=float, nargs=3, default=(0.5, 0.5, 0.5))
     parser.add_argument("--choose", action="store_true", help="sweep the rates, on other draws")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--ruin", action="store_true", help="large rates at ratios 1, 10 and 100")
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    out = arguments.out or (RUIN if arguments.ruin else OUT)
     model = load_backbone(
         arguments.net,
         weights=arguments.weights,
@@ -125,11 +141,11 @@ def main() -> None:
     )
     pools = {f.name: pool(f, arguments.size) for f in arguments.folders}
     study = {"made_with": machine(), "net": model.card, "rows": []}
-    if arguments.out.exists():
-        study = json.loads(arguments.out.read_text())
+    if out.exists():
+        study = json.loads(out.read_text())
     done = [row["trial"] for row in study["rows"]]
     presets = {s.name: s for s in (S.FEATURE_EXTRACTION, *PRESETS)}
-    for trial in trials(list(pools), arguments.choose):
+    for trial in trials(list(pools), arguments.choose, arguments.ruin):
         if trial in done:
             continue
         task = draw(trial["folder"], *pools[trial["folder"]], trial["draw"])
@@ -148,9 +164,10 @@ def main() -> None:
         row = {"trial": trial, "test": run.test, "used": used, "seconds": round(run.seconds, 1)}
         study["rows"].append(row)
         text = json.dumps(study, indent=1) + "\n"
-        write_atomically(arguments.out, text)
+        write_atomically(out, text)
         print(trial, f"{run.test:.3f}", f"{run.seconds:.0f} s", flush=True)
-    print(table(study["rows"]))
+    if not arguments.choose and not arguments.ruin:
+        print(table(study["rows"]))
 
 
 if __name__ == "__main__":
