@@ -2,8 +2,8 @@
 
     python benchmarks/coverage.py            # a few minutes; benchmarks/results/coverage.json
 
-Each line draws data whose truth is known, many times, and counts. Beside each interval stands what a
-reader might use instead. n: draws; for a share: things counted; for an AUC: positives.
+Each line draws data whose truth is known, many times, and counts. Beside each interval stands what
+a reader might use instead. n: draws; for a share: things counted; for an AUC: positives.
 """
 
 import argparse

@@ -7,7 +7,7 @@ Each folder has one sub-folder of photographs per class. A draw is a split of it
 learn from, as equal per class as can be, and up to 240 other photographs to test on. Nothing is
 tuned: presets run with the rates that belong to the net. `--choose` sweeps head_lr_ratio and the
 head's rate instead, on draws of its own; the rates in course_lib/backbones/rates.py were chosen so.
-Rows go to benchmarks/results/presets.json one at a time, so a stopped run goes on.
+Rows go to course_lib/claims/results/presets.json one at a time, so a stopped run goes on.
 """
 
 import argparse
@@ -16,30 +16,30 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from course_lib import Task, fit, load_backbone, load_task
 from course_lib import strategies as S
+from course_lib.claims.photographs import (
+    PRESETS,
+    PRESETS_ROWS,
+    RATIOS_ROWS,
+    RUIN_RATE,
+    RUIN_RATIOS,
+    photographs_table,
+    ratios_table,
+)
 from course_lib.data.split import Split, stratified
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
 
-OUT = Path(__file__).parent / "results" / "presets.json"
 TRAIN, TEST, EPOCHS, BATCH = 100, 240, 10, 16
-PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.LAYERWISE_DECAY)
 DRAWS = range(10)
 CHOOSING = range(100, 102)  # draws on which the usual rates were chosen
 CHOOSERS = (S.FINE_TUNING, S.FULL_FINE_TUNING)
 RATIOS = (100.0, 300.0, 30.0)
 HEAD_RATES = (3e-3, 1e-3, 1e-2)
-# Is one rate for everything, or a ratio of 10, safe at a rate that suits a new head? Rule, fixed
-# before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
-# minus the head alone at the same head rate lies below -10 points, in each folder.
-RUIN = Path(__file__).parent / "results" / "ratios.json"
 RUINING = range(20, 25)  # draws of its own
-RUIN_RATIOS = (1.0, 10.0, 100.0)
-RUIN_RATE = 1e-2
 
 
 def pool(folder: Path, size: int) -> tuple[Split, tuple[str, ...]]:
@@ -87,38 +87,6 @@ def trials(names: list[str], choosing: bool = False, ruining: bool = False) -> l
     ]
 
 
-def gains(rows: list[dict]) -> dict[str, dict[str, np.ndarray]]:
-    """folder -> strategy -> (draws,) points above the head alone, paired by draw."""
-    found: dict[str, dict[str, np.ndarray]] = {}
-    measured = [row for row in rows if "lr" not in row["trial"]]
-    for name in dict.fromkeys(row["trial"]["folder"] for row in measured):
-        scores: dict[str, dict[int, float]] = {}
-        for row in measured:
-            if row["trial"]["folder"] == name:
-                scores.setdefault(row["trial"]["strategy"], {})[row["trial"]["draw"]] = row["test"]
-        alone = scores.pop(S.FEATURE_EXTRACTION.name)
-        found[name] = {
-            strategy: 100 * np.array([values[d] - alone[d] for d in sorted(values) if d in alone])
-            for strategy, values in scores.items()
-        }
-        found[name]["head alone"] = 100 * np.array([alone[d] for d in sorted(alone)])
-    return found
-
-
-def table(rows: list[dict]) -> str:
-    """Points above the head alone, mean with its standard error, as a Markdown table."""
-    lines = [f"| photographs | head alone | {' | '.join(s.name for s in PRESETS)} |"]
-    lines.append("|---|" + "--:|" * (1 + len(PRESETS)))
-    for name, found in gains(rows).items():
-        alone = f"{found['head alone'].mean() / 100:.3f}"
-        cells = [
-            f"{values.mean():+.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f}"
-            for values in (found[s.name] for s in PRESETS)
-        ]
-        lines.append(f"| {name.replace('_', ' and ')} | {alone} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+")
@@ -131,7 +99,7 @@ def main() -> None:
     parser.add_argument("--ruin", action="store_true", help="large rates at ratios 1, 10 and 100")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    out = arguments.out or (RUIN if arguments.ruin else OUT)
+    out = arguments.out or (RATIOS_ROWS if arguments.ruin else PRESETS_ROWS)
     model = load_backbone(
         arguments.net,
         weights=arguments.weights,
@@ -166,8 +134,8 @@ def main() -> None:
         text = json.dumps(study, indent=1) + "\n"
         write_atomically(out, text)
         print(trial, f"{run.test:.3f}", f"{run.seconds:.0f} s", flush=True)
-    if not arguments.choose and not arguments.ruin:
-        print(table(study["rows"]))
+    if not arguments.choose:
+        print((ratios_table if arguments.ruin else photographs_table)(study["rows"]))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from course_lib.experiments.registry import claim
 
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
 from course_lib.data.split import Split, stratified
 from course_lib.data.task import Task
 from course_lib.experiments.production import x_rays
-from course_lib.experiments.registry import claim
 from course_lib.experiments.study import checksum, select
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine

@@ -114,11 +114,11 @@ def test_the_readme_shows_the_transfer_that_the_model_card_holds():
 
 
 def test_the_readme_shows_how_the_presets_did_on_photographs():
-    from benchmarks import presets
+    from course_lib.claims import photographs
 
-    rows = stored("presets.json")["rows"]
-    assert presets.table(rows) in README.read_text("utf-8")
-    for strategies in presets.gains(rows).values():
+    rows = [r for r in photographs.rows_of(photographs.PRESETS_ROWS) if "lr" not in r["trial"]]
+    assert photographs.photographs_table() in README.read_text("utf-8")
+    for strategies in photographs.gains(rows).values():
         assert {len(values) for values in strategies.values()} == {10}
         assert min(v.mean() for name, v in strategies.items() if name != "head alone") > -1
 

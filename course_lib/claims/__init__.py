@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 
 from course_lib import checks
+from course_lib.claims import showing
+from course_lib.claims.photographs import photographs_table, ratios_table
 from course_lib.lab import running, store
 from course_lib.lab.claim import Claim, Result
 
@@ -62,6 +64,11 @@ def stored_result(tag: str, track: str = "world", folder: Path | None = None) ->
     return store.stored_result(claim(tag), track, folder)
 
 
+def show_claim(tag: str, mine: Result | None = None) -> None:
+    """One result per claim: full-size chart and sentence, the own run beside it."""
+    showing.show_claim(claim(tag), mine)
+
+
 def stored_results(folder: Path | None = None, track: str = "world") -> dict[str, Result | None]:
     """Every claim by tag with its stored run on a track, or None where there is none to judge."""
     results: dict[str, Result | None] = {}
@@ -79,8 +86,11 @@ __all__ = [
     "Result",
     "claim",
     "claims",
+    "photographs_table",
+    "ratios_table",
     "run_and_store",
     "run_claim",
+    "show_claim",
     "stored_result",
     "stored_results",
 ]

@@ -100,6 +100,14 @@ class Result:
     def alt(self) -> str:
         return self.claim.plot.alt(self.claim.tidy(self.rows))
 
+    @property
+    def told(self) -> str:
+        """Verdict and numbers in one plain sentence, without the statistics behind them."""
+        parts = "; ".join(
+            f"{one.part.name}: {one.part.unit(one.estimate.value)}" for one in self.judged
+        )
+        return f"**{self.verdict.capitalize()}.** {(parts or 'nothing to judge').capitalize()}."
+
     def table(self) -> pd.DataFrame:
         """The numbers behind the plot."""
         return self.claim.plot.table(self.claim.tidy(self.rows))
@@ -124,22 +132,33 @@ class Result:
         """The matplotlib figure; drawn in the course's look inside measure.figures.style()."""
         return self.claim.plot.draw(self.claim.tidy(self.rows))
 
-    def show(self) -> None:
-        """Verdict and chart; rule, intervals and rows fold away below."""
-        from IPython.display import Markdown, display
-
+    def figure_with_alt(self) -> None:
+        """Show the figure with its alt text."""
         from course_lib.measure.figures import show, style
 
         with style():
             show(self.figure(), self.alt)
+
+    def show(self) -> None:
+        """Verdict and chart; rule, intervals and rows fold away below."""
+        from IPython.display import Markdown, display
+
+        self.figure_with_alt()
         display(Markdown(self._repr_markdown_()))
 
     def _repr_markdown_(self) -> str:
-        folded = [_fold("Rule, fixed before the run, and every part of it", self._about())]
-        folded.append(_fold("The numbers of the chart", markdown_table(self.table())))
         return (
             f"**{self.claim.tag}. {self.claim.statement}**\n\n"
-            f"**Verdict: {self.verdict}.** {self.sentence}\n\n" + "\n\n".join(folded)
+            f"**Verdict: {self.verdict}.** {self.sentence}\n\n{self.folded()}"
+        )
+
+    def folded(self) -> str:
+        """Rule, parts and the chart's numbers as Markdown, folded away."""
+        return "\n\n".join(
+            (
+                _fold("Rule, fixed before the run, and every part of it", self._about()),
+                _fold("The numbers of the chart", markdown_table(self.table())),
+            )
         )
 
     def _about(self) -> str:

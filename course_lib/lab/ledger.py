@@ -36,7 +36,7 @@ def ledger(
     world: Mapping[str, Result | None],
     photos: Mapping[str, Result | None],
 ) -> pd.DataFrame:
-    """One line per claim: statement, verdict on each instrument, after Holm, n, date, hash, code."""
+    """One line per claim: statement, verdict on each instrument and after Holm, n, date, hash."""
     careful, lines = after_holm(world), []
     for tag, claim in claims.items():
         mine, real = world.get(tag), photos.get(tag)

@@ -4,7 +4,8 @@ A lesson takes from here what helps with an answer; ``course_lib.widgets.selfche
 and asks for predictions.
 """
 
+from course_lib.questions.own import mine_or_ours
 from course_lib.questions.practice import check, hint, judge, solution
 from course_lib.questions.predicting import Bands, compare
 
-__all__ = ["Bands", "check", "compare", "hint", "judge", "solution"]
+__all__ = ["Bands", "check", "compare", "hint", "judge", "mine_or_ours", "solution"]

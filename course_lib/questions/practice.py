@@ -70,7 +70,7 @@ def check(
     q = find(question_id)
     if q.kind != "code":
         raise CourseError(f"{q.id} is a {q.kind} question; use ask({q.id!r}) for it.")
-    verdict = _tried(q, _namespace(q, answer), np.random.default_rng(seed))
+    verdict = tried(q, _namespace(q, answer), np.random.default_rng(seed))
     if verdict.state != "not attempted":
         with suppress(CourseError, OSError):  # where nothing can be written, help is still help
             Progress(progress).note("checks", q.id, verdict.state)
@@ -134,17 +134,17 @@ def answered(progress: str | Path | None = None) -> dict[str, str]:
 # --- how an answer is tried ----------------------------------------------------------------------
 
 
-def _tried(q: Question, space: dict[str, Any], rng: np.random.Generator) -> Verdict:
+def tried(q: Question, space: dict[str, Any], rng: np.random.Generator) -> Verdict:
     helps = f" `hint({q.id!r})` may help." if q.hints else ""
-    for name in _asked(q):
+    for name in asked(q):
         if not callable(space.get(name)):
             text = f"`{name}` is not defined yet. Run your cell first."
             return Verdict("not attempted", text)
-    if all(_is_empty(space[name]) for name in _asked(q)):
+    if all(_is_empty(space[name]) for name in asked(q)):
         return Verdict("not attempted", f"The function is still empty.{helps}")
     module = load_check(q)
     cases = module.inputs(rng)
-    wanted, problem = _outputs(module.run, _executed(q.reference), cases)
+    wanted, problem = _outputs(module.run, executed(q.reference), cases)
     if problem:
         raise CourseError(f"The reference answer of {q.id} failed: {problem!r}.")
     given, problem = _outputs(module.run, space, cases)
@@ -188,7 +188,7 @@ def _outputs(run: Callable, space: dict, cases: list) -> tuple[list[dict], Excep
     return results, first
 
 
-def _asked(q: Question) -> list[str]:
+def asked(q: Question) -> list[str]:
     """The functions that the starter defines, or its classes if there is no function."""
     body = ast.parse(q.starter).body
     functions = [node.name for node in body if isinstance(node, ast.FunctionDef)]
@@ -198,14 +198,19 @@ def _asked(q: Question) -> list[str]:
 def _namespace(q: Question, answer: Callable | dict | None) -> dict[str, Any]:
     if isinstance(answer, dict):
         return answer
-    asked = _asked(q)
-    if callable(answer) and len(asked) == 1:
-        return {asked[0]: answer}
+    names = asked(q)
+    if callable(answer) and len(names) == 1:
+        return {names[0]: answer}
     if answer is not None:
         raise CourseError(
-            f"check({q.id!r}, ...) takes {' and '.join(asked)}, or a namespace that holds what was "
+            f"check({q.id!r}, ...) takes {' and '.join(names)}, or a namespace that holds what was "
             f"defined, such as globals(); got a {type(answer).__name__}."
         )
+    return notebook()
+
+
+def notebook() -> dict[str, Any]:
+    """What is defined in the notebook that is running."""
     try:
         from IPython import get_ipython
 
@@ -227,7 +232,7 @@ def _is_empty(function: Any) -> bool:
     )
 
 
-def _executed(source: str) -> dict[str, Any]:
+def executed(source: str) -> dict[str, Any]:
     space: dict[str, Any] = {"__name__": "reference"}
     exec(compile(source, "<reference>", "exec"), space)
     return space

@@ -149,7 +149,7 @@ class Run:
             # Not self._frozen: a bound method would hold the run.
             inputs, cached = yield from Run._frozen(self, "train", pictures, start, view)
 
-            for batch in self._shuffled(len(labels)):
+            for batch in self.order(self.epoch):
                 with self._clock("seconds"):
                     with forward_pass(settings.seed, self.step, model.device):
                         x = frozen_part(model, inputs[batch], start, cached)
@@ -224,14 +224,14 @@ class Run:
         self._scores[split] = (self.step, score)
         return score
 
-    def _shuffled(self, n: int) -> tuple[Tensor, ...]:
-        """Rows of each batch of this epoch.
+    def order(self, epoch: int) -> tuple[Tensor, ...]:
+        """Rows of the training pictures in each batch of an epoch, counted from 0.
 
-        Sizes differ by one at most, so no batch is a lone picture.
+        Decided by the seed alone. Sizes differ by one at most, so no batch is a lone picture.
         """
-        generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + self.epoch)
-        order = torch.randperm(n, generator=generator).to(self.model.device)
-        return order.tensor_split(self.batches)
+        generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.task.train.labels), generator=generator)
+        return order.to(self.model.device).tensor_split(self.batches)
 
     def _rates(self) -> dict[str, float]:
         """This step's learning rate of each stage and of the head."""

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from course_lib.experiments.registry import claim
 
 from course_lib.experiments.domain_adaptation import digits, night
 from course_lib.experiments.domain_adaptation.tables import DANN, ORACLE, SELF, SOURCE, complete
-from course_lib.experiments.registry import claim
 from tests.experiments.runs import run_judge_and_draw
 
 SEEDS = (0, 1, 2)

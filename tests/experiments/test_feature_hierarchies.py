@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from course_lib.experiments.registry import claim
 
 from course_lib import load_backbone
 from course_lib.errors import CourseError
 from course_lib.experiments import feature_hierarchies as lesson
 from course_lib.experiments import halves
-from course_lib.experiments.registry import claim
 from tests.experiments.runs import run_judge_and_draw
 
 SEEDS = (0, 1, 2)

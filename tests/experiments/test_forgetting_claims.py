@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from course_lib.experiments.registry import claim
+from course_lib.experiments.trials import BASELINES
 
 from course_lib import CourseError, load_task
 from course_lib.experiments import forgetting as lesson
-from course_lib.experiments.registry import claim
-from course_lib.experiments.trials import BASELINES
 from tests.experiments.runs import jitter, run_judge_and_draw
 
 SEEDS = (0, 1, 2)

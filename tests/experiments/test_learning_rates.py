@@ -1,10 +1,10 @@
 """Lesson 03's claims: judged on planted rows, and run once on a tiny task."""
 
 import pytest
-
-from course_lib.experiments import learning_rates as lesson
 from course_lib.experiments.registry import claim
 from course_lib.experiments.trials import BASELINES
+
+from course_lib.experiments import learning_rates as lesson
 from tests.experiments.runs import jitter, run_judge_and_draw
 
 STAGES = ("stem", "layer4")

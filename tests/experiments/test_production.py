@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
+from course_lib.experiments.registry import claim
 from torch import nn
 
 from course_lib import CourseError, load_backbone, load_task
 from course_lib.experiments import trials
 from course_lib.experiments.production import choosing, grey, mistakes, x_rays
-from course_lib.experiments.registry import claim
 from course_lib.experiments.study import checksum
 from course_lib.see.places import importance_of_places
 from course_lib.train.baselines import features

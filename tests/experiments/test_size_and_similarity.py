@@ -1,9 +1,9 @@
 """The size x similarity table (C09) and the crossing curves (C12), judged on planted rows."""
 
 import pytest
+from course_lib.experiments.trials import FINE, FULL, HEAD_ONLY, LANES, PIXELS, RANDOM, SCRATCH
 
 from course_lib.experiments import size_and_similarity as table
-from course_lib.experiments.trials import FINE, FULL, HEAD_ONLY, LANES, PIXELS, RANDOM, SCRATCH
 
 
 def planted(task, train, means, seeds=(0, 1, 2)):

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from course_lib.experiments.registry import claim
 
 from course_lib import load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.data import recipes, tasks
 from course_lib.experiments import three_strategies as lesson
 from course_lib.experiments import trials, unfreezing
-from course_lib.experiments.registry import claim
 from course_lib.train.fit import prepare_run
 from tests.experiments.runs import run_judge_and_draw
 from tests.fakes import small_backbone

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from course_lib.experiments.trials import FULL, HEAD_ONLY
 
 from course_lib.experiments import unfreezing
-from course_lib.experiments.trials import FULL, HEAD_ONLY
 from tests.fakes import small_backbone, small_task
 
 SEEDS = (0, 1, 2)

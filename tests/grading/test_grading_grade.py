@@ -15,8 +15,8 @@ import quizlab
 from nbgrader.api import Gradebook
 from quizlab import RIGHT, RIGHT_CODE, RIGHT_SCORE, graded, scores, states, submit
 
-from course_lib.errors import CourseError
 from course_lib import executors
+from course_lib.errors import CourseError
 from course_lib.grading import grade, score, store, submission
 from course_lib.questions import scoring
 

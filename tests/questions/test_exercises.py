@@ -1,6 +1,7 @@
 """The fill-in cells of the lessons: right answers pass, each likely mistake is named."""
 
 import ast
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import decisions
+from course_lib import CourseError, decisions
 from course_lib.adaptation import reverse_gradient
-from course_lib.questions import check, practice
+from course_lib.questions import check, mine_or_ours, practice
 
 LESSONS = Path(__file__).parents[2] / "notebooks" / "source"
 EXERCISES = [key for key in practice.bank() if key[:2].isdigit()]
@@ -119,10 +120,20 @@ def test_freezing_leaves_only_the_head_to_move(answer, words):
 def groups(net, head_rate, ratio, decay):
     parts = [["fc"], ["layer4"], ["layer3"], ["layer2"], ["layer1"], ["conv1", "bn1"]]
     rates = [head_rate, *(head_rate / ratio * decay**k for k in range(5))]
-    return [
-        {"params": [p for name in names for p in getattr(net, name).parameters()], "lr": rate}
-        for names, rate in zip(parts, rates, strict=True)
-    ]
+    made = []
+    for names, rate in zip(parts, rates, strict=True):
+        held = [p for name in names for p in getattr(net, name).parameters()]
+        made.append({"params": [p for p in held if p.ndim > 1], "lr": rate})
+        made.append({"params": [p for p in held if p.ndim < 2], "lr": rate, "weight_decay": 0})
+    return made
+
+
+def decayed(net, *given):
+    return [{"params": g["params"], "lr": g["lr"]} for g in groups(net, *given)]
+
+
+def undecayed(net, *given):
+    return [{**g, "weight_decay": 0} for g in groups(net, *given)]
 
 
 def renamed(net, *given):
@@ -137,7 +148,9 @@ def repeated(net, *given):
     ("answer", "words"),
     [
         (groups, "Right"),
-        (lambda *given: groups(*given)[:-1], "`conv1.weight` is in no group"),
+        (lambda *given: groups(*given)[:-2], "`conv1.weight` is in no group"),
+        (decayed, "`bn1.weight` has one dimension"),
+        (undecayed, "The matrices should keep"),
         (lambda net, head, ratio, decay: groups(net, head, ratio, 1.0), "should learn at"),
         (lambda net, head, ratio, decay: groups(net, head, ratio, 1 / decay), "should learn at"),
         (renamed, "no entry `lr`"),
@@ -279,3 +292,23 @@ def half(patients, share, seed):
 )
 def test_a_split_is_checked_by_patient_share_and_seed(answer, words):
     assert words in text("06-split", answer)
+
+
+# --- the learner's own functions in the rest of a lesson ------------------------------------------
+
+
+def test_a_right_function_is_used_and_a_wrong_or_missing_one_replaced(capsys):
+    def scale(step, steps, warmup=0.1):
+        t = (step + 0.5) / steps
+        if t < warmup:
+            return t / warmup
+        return (1 + math.cos(math.pi * (t - warmup) / (1 - warmup))) / 2
+
+    assert mine_or_ours("03-schedule", {"scale": scale}) is scale
+    assert "scale: yours" in capsys.readouterr().out
+    for wrong in (lambda step, steps, warmup=0.1: 1.0, lambda: 1 / 0, None, "text"):
+        ours = mine_or_ours("03-schedule", {"scale": wrong})
+        assert ours is not wrong and ours(5, 10) == pytest.approx(0.5)
+        assert "ours, until yours passes" in capsys.readouterr().out
+    with pytest.raises(CourseError, match="has no function"):
+        mine_or_ours("p02-race", {})

@@ -1,5 +1,5 @@
-"""Inputs: the head's rate, the ratio, the decay. Output: the rate at which SGD lets each parameter
-learn; None for one that is in no group."""
+"""Inputs: the head's rate, the ratio, the decay. Outputs: the rate at which the optimizer lets each
+parameter learn, None for one that is in no group; which parameters are decayed."""
 
 RTOL, ATOL = 1e-6, 0.0
 UNSET = 123.0  # the optimizer's own rate, at which nothing should learn
@@ -49,11 +49,14 @@ def run(answer, case):
 
     net = network()
     groups = answer.parameter_groups(net, case["head_rate"], case["ratio"], case["decay"])
-    rate_of = {}
-    for group in torch.optim.SGD(groups, lr=UNSET).param_groups:
+    rate_of, decayed = {}, set()
+    for group in torch.optim.SGD(groups, lr=UNSET, weight_decay=0.01).param_groups:
         for parameter in group["params"]:
             rate_of[id(parameter)] = group["lr"]
+            if group["weight_decay"]:
+                decayed.add(id(parameter))
     yield "rates", {name: rate_of.get(id(p)) for name, p in net.named_parameters()}
+    yield "decay", [name for name, p in net.named_parameters() if id(p) in decayed]
 
 
 def explain(case, want, have):
@@ -68,3 +71,9 @@ def explain(case, want, have):
             )
         if abs(rate - right) > RTOL * right:
             return f"`{name}` should learn at {right:.3g}; its group says {rate:.3g}."
+    extra = [name for name in have["decay"] if name not in want["decay"]]
+    if extra:
+        return f"`{extra[0]}` has one dimension: its group should have `weight_decay` 0."
+    return (
+        "The matrices should keep the optimizer's own weight decay: set it to 0 for vectors only."
+    )

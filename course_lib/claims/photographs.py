@@ -1,0 +1,94 @@
+"""What strategies did on photographs with an ImageNet net, measured by benchmarks/presets.py.
+
+The photographs and the net are not part of this repository; the rows are.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.measure.intervals import over_draws
+from course_lib.train import strategies as S
+
+RESULTS = Path(__file__).parent / "results"
+PRESETS_ROWS, RATIOS_ROWS = RESULTS / "presets.json", RESULTS / "ratios.json"
+PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.LAYERWISE_DECAY)
+# Is one rate for everything, or a ratio of 10, safe at a rate that suits a new head? Rule, fixed
+# before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
+# minus the head alone at the same head rate lies below -10 points, in each folder.
+RUIN_RATE, RUIN_RATIOS, RUIN = 1e-2, (1.0, 10.0, 100.0), -10.0
+ALONE = "head alone"
+
+
+def rows_of(path: Path) -> list[dict]:
+    return json.loads(path.read_text(encoding="utf-8"))["rows"]
+
+
+def gains(rows: Sequence[dict], name: str = "strategy") -> dict[str, dict]:
+    """folder -> name of the setting -> (draws,) points above the head alone, paired by draw.
+
+    The head alone itself is there in per cent. name: what tells the settings of trials apart.
+    """
+    found: dict[str, dict] = {}
+    for folder in dict.fromkeys(row["trial"]["folder"] for row in rows):
+        scores: dict = {}
+        for row in rows:
+            trial = row["trial"]
+            if trial["folder"] == folder:
+                head = trial["strategy"] == S.FEATURE_EXTRACTION.name
+                setting = ALONE if head else trial[name]
+                scores.setdefault(setting, {})[trial["draw"]] = row["test"]
+        alone = scores.pop(ALONE)
+        found[folder] = {ALONE: 100 * np.array([alone[draw] for draw in sorted(alone)])}
+        for setting, values in scores.items():
+            found[folder][setting] = 100 * np.array(
+                [values[draw] - alone[draw] for draw in sorted(values) if draw in alone]
+            )
+    return found
+
+
+def photographs_table(rows: Sequence[dict] | None = None) -> str:
+    """Points above the head alone, mean with its standard error, as a Markdown table."""
+    measured = [r for r in (rows or rows_of(PRESETS_ROWS)) if "lr" not in r["trial"]]
+    lines = [f"| photographs | head alone | {' | '.join(s.name for s in PRESETS)} |"]
+    lines.append("|---|" + "--:|" * (1 + len(PRESETS)))
+    for folder, found in gains(measured).items():
+        cells = [
+            f"{values.mean():+.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f}"
+            for values in (found[strategy.name] for strategy in PRESETS)
+        ]
+        lines.append(f"| {_title(folder)} | {_share(found)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ratios_table(rows: Sequence[dict] | None = None) -> str:
+    """What full fine-tuning at a new head's rate costs at each ratio, with the verdict in words."""
+    found = gains(rows or rows_of(RATIOS_ROWS), "head_lr_ratio")
+    lines = [
+        "| photographs | head alone | " + " | ".join(f"ratio {r:g}" for r in RUIN_RATIOS) + " |",
+        "|---|" + "--:|" * (1 + len(RUIN_RATIOS)),
+    ]
+    for folder, one in found.items():
+        cells = []
+        for ratio in RUIN_RATIOS:
+            sure = over_draws(one[ratio])
+            cells.append(f"{sure.value:+.0f} ({sure.low:+.0f} to {sure.high:+.0f})")
+        lines.append(f"| {_title(folder)} | {_share(one)} | {' | '.join(cells)} |")
+    ruined = [r for r in RUIN_RATIOS if all(over_draws(o[r]).high < RUIN for o in found.values())]
+    draws = min(len(one[ALONE]) for one in found.values())
+    said = " and ".join(f"{ratio:g}" for ratio in ruined) or "none"
+    return "\n".join(lines) + (
+        f"\n\n*Points of full fine-tuning above the head alone, both at a head rate of "
+        f"{RUIN_RATE:g}, 100 labels, {draws} draws, 95 % interval. Ratios that cost over {-RUIN:.0f} points in "
+        f"every folder: {said}. Net: MobileNetV2 with ImageNet weights.*"
+    )
+
+
+def _title(folder: str) -> str:
+    return folder.replace("_", " and ")
+
+
+def _share(found: dict) -> str:
+    return f"{found[ALONE].mean() / 100:.3f}"

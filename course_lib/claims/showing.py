@@ -1,0 +1,63 @@
+"""One result per claim in a lesson: the stored full-size chart, and beside it the learner's own."""
+
+from course_lib.errors import CourseError
+from course_lib.lab import store
+from course_lib.lab.claim import Claim, Result
+
+LAB_BOOK = "90_lab_book.ipynb"
+
+
+def show_claim(claim: Claim, mine: Result | None = None) -> None:
+    """The full-size result with its chart and one plain sentence; rule, interval and rows fold.
+
+    mine: the learner's own small run: the text says whether it agrees, and why it may not. Where
+    nothing is stored yet, mine is what is shown.
+    """
+    from IPython.display import Markdown, display
+
+    try:
+        stored = store.stored_result(claim, mine.track if mine else "world")
+    except CourseError as missing:
+        if mine is None:
+            display(Markdown(f"*Not measured at full size yet: {missing}*"))
+            return
+        stored = None
+    shown = stored or mine
+    assert shown is not None
+    shown.figure_with_alt()
+    lines = [f"**{claim.tag}. {claim.statement}**"]
+    if stored:
+        lines.append(f"Full size, {_draws(stored)}: {stored.told}")
+    if mine:
+        lines.append(f"Your run just now, {_draws(mine)}: {mine.told} {difference(mine, stored)}")
+    lines.append(f"[Why do we believe that?]({LAB_BOOK})")
+    display(Markdown("\n\n".join([*lines, shown.folded()])))
+
+
+def difference(mine: Result, stored: Result | None) -> str:
+    """Whether a small run agrees with the full-size study, and why it may not."""
+    if stored is None:
+        return "The full-size study is not measured yet on this track."
+    smaller = _smaller(mine, stored)
+    if mine.verdict == stored.verdict:
+        return "The same verdict."
+    why = f"yours has {smaller}" if smaller else "draws differ"
+    if mine.verdict == "undecided":
+        return f"It cannot decide alone: {why}. Trust the study."
+    return f"It says otherwise: {why}. Trust the study."
+
+
+def _smaller(mine: Result, stored: Result) -> str:
+    """What the small run has less of, in words."""
+    words = {"seed": "draws", "train": "numbers of labels", "strategy": "strategies"}
+    less = []
+    for column, what in words.items():
+        counts = [r.rows[column].nunique() if column in r.rows else 0 for r in (mine, stored)]
+        if 0 < counts[0] < counts[1]:
+            less.append(f"{counts[0]} {what} instead of {counts[1]}")
+    return ", ".join(less)
+
+
+def _draws(result: Result) -> str:
+    draws = result.rows["seed"].nunique() if "seed" in result.rows else len(result.rows)
+    return f"{draws} draw{'s' if draws != 1 else ''}"
