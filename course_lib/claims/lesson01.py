@@ -293,7 +293,7 @@ C04 = Claim(
     lesson="01",
     statement="The better a net is at its source task, the better it transfers.",
     primary=tuple(
-        Part(f"{task}, rank correlation of source accuracy and probe score over checkpoints",
+        Part(f"{task}, rank correlation of source accuracy and probe score",
              value("order", task=task, share=max), above=0.5, unit=PLAIN)
         for task in TASKS
     ),
@@ -315,7 +315,7 @@ C04 = Claim(
     full={"source": KEPT, "shares": (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0), "pictures": 0,
           "epochs": 0, "side": 64, "tasks": TASKS, "train": 100, "seeds": (0, 1, 2, 3, 4)},
     why_not=PARTS_OF_SOURCE,
-    note="Radiographs are scored by AUC.",
+    note="Ranked are the checkpoints of one pretraining. Radiographs are scored by AUC.",
 )  # fmt: skip
 
 # ---------------------------------------------------------------- alike or not

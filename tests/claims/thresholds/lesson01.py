@@ -12,7 +12,7 @@ FILTERS = (
     "ones"
 )
 EARLY = "skill at the better of the first two stages minus the last"
-ORDER = "rank correlation of source accuracy and probe score over checkpoints"
+ORDER = "rank correlation of source accuracy and probe score"
 ALIKE = "CKA with the pretrained net, fine-tuned minus untrained"
 ORIENTED = "orientation selectivity of the first filters"
 
