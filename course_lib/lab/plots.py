@@ -98,6 +98,7 @@ class Lines:
     x: the setting along the axis. columns: measured column -> label of its axis. by: a line per
     value of this setting (one line without). log: the axis. xlabel: default x. levels: columns or
     numbers drawn as horizontal lines, name -> value. Rows of baselines are horizontal lines.
+    across: how many facets stand side by side, on one scale.
     """
 
     x: str
@@ -105,6 +106,7 @@ class Lines:
     by: str | None = None
     title: str = ""
     facet: str | None = None
+    across: int = 1
     log: bool = False
     xlabel: str = ""
     order: Sequence[str] = ()
@@ -127,21 +129,27 @@ class Lines:
         facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
         names = in_order(rows[self.by], self.order) if self.by else [None]
         looks = looks_of([str(name) for name in names], self.looks)
-        fig, panels = _panels(len(facets), len(self.columns), 3.5, width=4.6)
-        for line, facet in zip(panels, facets, strict=True):
+        cells = [(facet, column) for facet in facets for column in self.columns]
+        side = self.across * len(self.columns)
+        height, width = (3.5, 4.6) if self.across == 1 else (2.6, 3.3)
+        fig, panels = _panels(-(-len(cells) // side), side, height, width, sharey=self.across > 1)
+        for ax in panels.flat[len(cells) :]:
+            ax.set_axis_off()
+        labels = []  # written last: panels on one scale have no final limits before
+        for ax, (facet, column) in zip(panels.flat, cells, strict=False):
             here = rows if facet is None else rows[rows[self.facet] == facet]
-            for ax, (column, label) in zip(line, self.columns.items(), strict=True):
-                ends, colors = {}, {}
-                for name in names:
-                    mine = here if name is None else here[here[self.by] == name]
-                    end = self._line(ax, mine, column, looks[str(name)], name)
-                    if end is not None:
-                        ends[str(name)], colors[str(name)] = end, looks[str(name)].color
-                self._axes(ax, here, column, label)
-                if facet is not None:
-                    ax.set_title(str(facet))
-                if self.by:
-                    label_ends(ax, ends, colors)
+            ends, colors = {}, {}
+            for name in names:
+                mine = here if name is None else here[here[self.by] == name]
+                end = self._line(ax, mine, column, looks[str(name)], name)
+                if end is not None:
+                    ends[str(name)], colors[str(name)] = end, looks[str(name)].color
+            self._axes(ax, rows if self.across > 1 else here, column, self.columns[column])
+            if facet is not None:
+                ax.set_title(str(facet))
+            labels.append((ax, ends, colors))
+        for one in labels if self.by else ():
+            label_ends(*one)
         _title(fig, self.title, rows)
         return fig
 
@@ -162,14 +170,15 @@ class Lines:
         values = sorted(rows[self.x].dropna().unique())
         if self.log:
             ax.set_xscale("log")
-        if len(values) <= 9:
+        if len(values) <= 9 and (self.log or not _crowded(values)):
             said = [f"{v:g}" if isinstance(v, (int, float, np.number)) else v for v in values]
             ax.set_xticks(values, said)
             ax.minorticks_off()
         if rows[column].max() <= 1 and rows[column].min() >= 0:
             ax.set_ylim(0, 1.02)
         ax.set_xlabel(self.xlabel or self.x)
-        ax.set_ylabel(label)
+        if self.across == 1 or ax.get_subplotspec().is_first_col():
+            ax.set_ylabel(label)
 
 
 @dataclass(frozen=True)
@@ -314,6 +323,13 @@ def in_order(names: pd.Series, order: Sequence[str] = ()) -> list:
     first = [name for name in order if name in seen]
     rest = [n for n in seen if n not in first and n not in BASELINES]
     return first + rest + [n for n in seen if n not in first and n in BASELINES]
+
+
+def _crowded(values: list) -> bool:
+    """Are some of these numbers, in order, so close that a tick at each would be illegible?"""
+    if len(values) < 2 or isinstance(values[0], str):
+        return False
+    return bool(np.diff(values).min() < 0.06 * (values[-1] - values[0]))
 
 
 def _panels(lines: int, across: int, height: float, width: float, **more):

@@ -129,7 +129,10 @@ def pick(rows: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
         if name not in found:
             raise NotMeasured(f"no setting {name!r}")
         if callable(wanted):
-            wanted = wanted(found[name].dropna())
+            known = found[name].dropna()
+            if known.empty:
+                raise NotMeasured(f"no row of which to pick {name!r}")
+            wanted = wanted(known)
         found = found[found[name] == wanted]
     return found
 

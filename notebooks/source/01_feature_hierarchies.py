@@ -23,7 +23,7 @@
 
 # %%
 from course_lib import load_backbone, see, show, style, world
-from course_lib.experiments import run_claim, stored_result
+from course_lib.claims import run_claim, stored_result
 from course_lib.questions import check, compare, hint, solution
 from course_lib.widgets.selfcheck import ask
 
@@ -98,7 +98,7 @@ c01 = run_claim("C01")
 c01.show()
 
 # %%
-from course_lib.experiments.feature_hierarchies import structured_share
+from course_lib.claims.trials.filters import structured_share
 
 compare(my_share, structured_share(c01.rows), "share of filters with structure")
 
@@ -162,7 +162,7 @@ c02 = run_claim("C02")
 c02.show()
 
 # %%
-from course_lib.experiments.feature_hierarchies import best_stage
+from course_lib.claims.trials.stages import best_stage
 
 compare(my_stage, best_stage(c02.rows, "hue"), "best stage for the hue")
 
@@ -193,7 +193,7 @@ c37 = run_claim("C37")
 c37.show()
 
 # %%
-from course_lib.experiments.feature_hierarchies import best_stage_for
+from course_lib.claims.trials.stages import best_stage_for
 
 compare(my_digit_stage, best_stage_for(c37.rows, "digits"), "best stage for the digits")
 
@@ -225,8 +225,8 @@ c03 = run_claim("C03")
 c03.show()
 
 # %%
-deep = [r["test"] for r in c03.rows if r["kind"] == "AnB" and r["stages"] == 5]
-compare(my_transplant, sum(deep) / len(deep), "accuracy with all of A's stages")
+deep = c03.rows.query("kind == 'AnB' and stages == 5")["test"]
+compare(my_transplant, deep.mean(), "accuracy with all of A's stages")
 
 # %% [markdown]
 # That was a quick run: few pictures, small nets, two seeds. Now the stored one, with three seeds,

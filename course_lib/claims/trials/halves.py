@@ -1,0 +1,156 @@
+"""Small nets trained on one half of the image world: general or specific?
+
+Half A and half B share no shape and no texture, so what a net of one half knows about objects is
+of no direct use in the other. The nets are WorldNet at half its width and learn to name the shape.
+"""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import pandas as pd
+import torch
+from torch.nn.functional import avg_pool2d
+
+from course_lib import world
+from course_lib.backbones.architectures import ARCHITECTURES
+from course_lib.backbones.backbone import Backbone
+from course_lib.backbones.loading import DEFAULT_MEAN, DEFAULT_STD
+from course_lib.backbones.preprocessing import Normalise
+from course_lib.backbones.worldnet import WorldNet
+from course_lib.claims.trials.stages import STAGES, UNTRAINED, in_order
+from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
+from course_lib.data.split import Split
+from course_lib.data.task import Task
+from course_lib.see import first_filters, orientation_selectivity, stage_cka, transplant
+from course_lib.train import strategies as S
+from course_lib.train.baselines import adapt_batch_norm
+from course_lib.train.fit import fit
+from course_lib.train.loop import Run
+
+HALVES = {"A": 0, "B": 1}
+BASE = "base"  # trained on B from random weights: what the others are measured against
+# Yosinski et al. 2014: first stages from a net of A or of B, frozen or (+) learning with the rest.
+KINDS = ("AnB", "BnB", "AnB+", "BnB+")
+SAME, OTHER = "same source", "other source"
+PAIRS = (SAME, OTHER, UNTRAINED)
+_QUIETLY = {"batch_size": 64, "validate_every": 0, "test": False, "progress": False}
+
+
+# ---------------------------------------------------------------- nets and tasks of a half
+
+
+class SmallWorldNet(WorldNet):
+    widths = (16, 32, 64, 128)
+
+
+def small_net(side: int = 64) -> Backbone:
+    """WorldNet at half the width with random weights, for pictures of `side` pixels."""
+    like = replace(ARCHITECTURES["worldnet"], build=SmallWorldNet, size=side)
+    net = SmallWorldNet(len(half_shapes("A")))
+    return Backbone(net, like, Normalise(side, DEFAULT_MEAN, DEFAULT_STD)).eval()
+
+
+def half_shapes(half: str) -> tuple[str, ...]:
+    return world.SOURCE_SHAPES[HALVES[half] :: 2]
+
+
+def half_task(half: str, pictures: int, seed: int, side: int, test: int = 1_000) -> Task:
+    """Name the shape: `pictures` drawn shapes and textures of one half, `side` pixels wide."""
+    return Task(
+        f"half {half}",
+        f"Shapes of half {half}",
+        half_split(half, pictures, TRAIN_SEED + seed, side),
+        half_split(half, 100, VALIDATION_SEED, side),
+        half_split(half, test, TEST_SEED, side),
+        half_shapes(half),
+        "accuracy",
+        "similar",
+        "rendered by course_lib.world",
+    )
+
+
+@lru_cache(maxsize=16)
+def half_split(half: str, n: int, seed: int, side: int) -> Split:
+    """n pictures of one half and the numbers of their shapes."""
+    shapes, textures = half_shapes(half), world.SOURCE_TEXTURES[HALVES[half] :: 2]
+    place = {world.SHAPES.index(name): number for number, name in enumerate(shapes)}
+    scenes = world.sample(n, seed, shapes=shapes, textures=textures)
+    drawn = avg_pool2d(world.render(scenes).float(), world.SIZE // side)
+    labels = torch.tensor([place[kind] for kind in scenes.shape.tolist()])
+    return Split(drawn.round().to(torch.uint8), labels)
+
+
+@lru_cache(maxsize=12)
+def half_net(half: str, seed: int, pictures: int, epochs: int, side: int) -> Run:
+    """A small net trained on one half from random weights: the run."""
+    task = half_task(half, pictures, seed, side)
+    return fit(small_net(side), task, S.SCRATCH, epochs, seed=seed, **_QUIETLY)
+
+
+# ---------------------------------------------------------------- transplants
+
+
+def transplanted(trial: dict) -> dict:
+    """Put the first stages of a trained net under fresh ones, train on half B, and test there.
+
+    trial: kind (`BASE` or one of `KINDS`), stages (how many), seed, pictures, epochs, side.
+    """
+    kind, seed, stages = trial["kind"], trial["seed"], trial["stages"]
+    settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
+    if kind == BASE:
+        run = half_net("B", seed, **settings)
+        return {"test": run.test, "seconds": run.seconds}
+    donor = half_net(kind[0], seed, **settings).model
+    net = transplant(donor, donor.fresh(seed + 100), stages)
+    learn = "all" if kind.endswith("+") else len(STAGES) - stages
+    strategy = S.Strategy(
+        kind, trainable=learn, lr=S.SCRATCH.lr, head_lr_ratio=1.0, batch_norm="train"
+    )
+    task = half_task("B", trial["pictures"], seed, trial["side"])
+    run = fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
+    return {"test": run.test, "seconds": run.seconds}
+
+
+def over_depths(rows: pd.DataFrame) -> pd.DataFrame:
+    """Column "over depths": the mean test accuracy of a kind over its numbers of stages, draw by
+    draw. The base net has no number of stages."""
+    return rows.assign(
+        stages=rows["stages"].where(rows["kind"] != BASE),
+        **{"over depths": rows.groupby(["kind", "seed"])["test"].transform("mean")},
+    )
+
+
+# ---------------------------------------------------------------- two unrelated sources
+
+
+def compared(trial: dict) -> dict:
+    """CKA of every stage of two nets with the same stage of the other, on pictures of both halves;
+    and how oriented the first filters of the second net are.
+
+    trial: pair (one of `PAIRS`), seed, pictures, epochs, side.
+    """
+    settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
+    seed, pair = trial["seed"], trial["pair"]
+    pictures = world.render(world.sample(400, seed=660_000 + seed))
+    if pair == UNTRAINED:
+        nets = [small_net(trial["side"]).fresh(seed + k) for k in (0, 100)]
+        for net in nets:
+            adapt_batch_norm(net, pictures)
+    else:
+        other = ("A", seed + 10) if pair == SAME else ("B", seed)
+        nets = [half_net(*which, **settings).model for which in (("A", seed), other)]
+    return {
+        "cka": stage_cka(*nets, pictures).diag().tolist(),
+        "selectivity": orientation_selectivity(first_filters(nets[1])).mean().item(),
+    }
+
+
+def by_stage(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line per pair of nets and stage; the selectivity is that of the stem's filters."""
+    found = rows.assign(stage=[STAGES] * len(rows)).explode(["stage", "cka"], ignore_index=True)
+    stem = found["stage"] == STAGES[0]
+    return found.assign(
+        stage=in_order(found["stage"]),
+        cka=found["cka"].astype(float),
+        selectivity=found["selectivity"].where(stem),
+    )
