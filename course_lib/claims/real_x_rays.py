@@ -7,7 +7,7 @@ rows; whoever has the file can, with the script.
 from dataclasses import replace
 from pathlib import Path
 
-from course_lib.claims.lesson06 import C29
+from course_lib.claims.lesson06 import C29, LABEL_CURVES
 from course_lib.claims.trials.transfer import LANES
 from course_lib.errors import CourseError
 from course_lib.lab import store
@@ -20,7 +20,7 @@ REAL = replace(
     tag="C29-real",
     statement="The same on real chest X-rays of children: PneumoniaMNIST, 28 x 28 pixels, enlarged "
     "to 64.",
-    plot=replace(C29.plot, title="Real chest X-rays"),
+    plot=replace(LABEL_CURVES, title="Real chest X-rays"),
     note="Three draws of C29's trials and parts, measured by a script on pictures that are not in "
     "the repository (benchmarks/x_rays.py), with the shipped WorldNet. Which patient a picture is "
     "of was not known: the interval of a single AUC takes each picture for a patient of its own, "

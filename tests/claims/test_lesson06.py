@@ -15,6 +15,8 @@ from course_lib.claims.trials import choosing, clinic, grey, mistakes, transfer
 from course_lib.lab import cache, store, tracks
 from course_lib.lab.cache import checksum, key, plain
 from course_lib.lab.claim import frame, result_of
+from course_lib.lab.looks import PIXELS, RANDOM
+from course_lib.lab.plots import Bars, Lines
 from course_lib.lab.store import Study
 from course_lib.lab.verdicts import judge_part
 from course_lib.measure.figures import style
@@ -318,6 +320,27 @@ def test_what_is_counted_has_no_doubt_but_its_range():
 def test_published_accuracies_come_from_the_weights_own_card():
     assert choosing.published_accuracy("worldnet") is None
     assert choosing.published_accuracy("resnet50") == pytest.approx(0.80858)
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def test_a_panel_per_number_of_labels_stands_beside_the_other():
+    rows = pd.DataFrame({"lane": list("aabb"), "labels": ["1", "2"] * 2, "test": 0.5, "seed": 0})
+    figure = Bars("lane", {"test": "score"}, facet="labels").draw(rows)
+    first, second = (ax.get_position() for ax in figure.axes)
+    assert first.y0 == pytest.approx(second.y0) and first.x1 < second.x0
+    plt.close(figure)
+
+
+def test_a_baseline_with_more_labels_is_a_curve_and_one_measured_once_a_level():
+    rows = pd.DataFrame(
+        {"train": [10, 20, 10], "by": [PIXELS, PIXELS, RANDOM], "auc": [0.5, 0.7, 0.6]}
+    )
+    figure = Lines("train", {"auc": "AUC"}, by="by").draw(rows)
+    curve, level = (line.get_ydata() for line in figure.axes[0].lines)
+    assert list(curve) == [0.5, 0.7] and list(level) == [0.6, 0.6]
+    plt.close(figure)
 
 
 # --- every claim, once ----------------------------------------------------------------------------
