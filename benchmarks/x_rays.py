@@ -4,25 +4,25 @@
 
 PneumoniaMNIST (MedMNIST, CC BY 4.0): grey pictures of 28x28 pixels, enlarged to 64x64 as in
 benchmarks/transfer.py. The trials are those of claim C29 at full size, with all training pictures
-as the largest number; rows go to course_lib/experiments/results/C29-real.json one at a time, so a
-stopped run goes on. Patients are not known here, so bootstrap intervals draw single pictures.
+as the largest number; rows go to course_lib/claims/results/C29-real.json one at a time, so a
+stopped run goes on. course_lib.claims.real_x_rays judges them. Patients are not known here, so the
+interval of an AUC takes each picture for a patient of its own.
 """
 
 import argparse
-import json
+import time
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from course_lib.experiments.registry import claim
 
-from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
+from course_lib.claims.real_x_rays import REAL, X_RAYS
+from course_lib.claims.trials.clinic import measure_case
 from course_lib.data.split import Split, stratified
 from course_lib.data.task import Task
-from course_lib.experiments.production import x_rays
-from course_lib.experiments.study import checksum, select
-from course_lib.files import write_atomically
+from course_lib.lab import cache, store, tracks
 from course_lib.measure.hardware import machine
 
 SIZES = (100, 500)
@@ -54,30 +54,31 @@ def draw(parts: dict[str, Split], train: int, seed: int) -> Task:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="pneumoniamnist.npz")
-    parser.add_argument("--out", type=Path, default=x_rays.REAL)
+    parser.add_argument("--folder", type=Path, help="of C29-real.json (default: the course's rows)")
     arguments = parser.parse_args()
     parts = load(arguments.data)
-    size = {**claim("C29").full, "trains": (*SIZES, len(parts["train"].labels))}
-    trials = json.loads(json.dumps(x_rays.c29_trials(size)))
-    weights = read_card(WORLDNET_WEIGHTS)["sha256"]
-    study = {"made_with": machine(), "weights": weights, "rows": []}
-    if arguments.out.exists():
-        stored = json.loads(arguments.out.read_text())
-        if stored["weights"] == weights:
-            study = stored
-        else:
-            arguments.out.rename(arguments.out.with_suffix(".old.json"))
-    for number, trial in enumerate(trials, 1):
-        if select(study["rows"], trial=trial):
-            continue
-        task = draw(parts, trial["train"], trial["seed"])
-        row = {"trial": trial, "measured": x_rays.measure_case(task, trial)}
-        study["rows"].append({**row, "sha256": checksum(row)})
-        text = json.dumps(study, indent=1) + "\n"
-        write_atomically(arguments.out, text)
-        row = study["rows"][-1]["measured"]
-        print(f"{number}/{len(trials)}", trial["train"], trial["strategy"], trial["seed"],
-              f"{row['auc']:.3f}", flush=True)  # fmt: skip
+    size = {**REAL.full, "trains": (*SIZES, len(parts["train"].labels))}
+    trials = [cache.plain(trial) for trial in REAL.trials(size)]
+    with store.writing(REAL.tag, arguments.folder) as path, tracks.using(X_RAYS):
+        study = store.open_study(REAL.tag, arguments.folder)
+        have = {store.depends(row) for row in study.rows}
+        for number, trial in enumerate(trials, 1):
+            key = cache.key(REAL.measure, trial)
+            if cache.text(key) in have:
+                continue
+            begin = time.monotonic()
+            measured = cache.plain(measure_case(draw(parts, trial["train"], trial["seed"]), trial))
+            row = {
+                **key,
+                "measured": measured,
+                "machine": study.machine(machine()),
+                "took": round(time.monotonic() - begin, 2),
+                "date": date.today().isoformat(),
+            }
+            study.rows.append({**row, "sha256": cache.checksum(row)})
+            study.save(path)
+            print(f"{number}/{len(trials)}", trial["train"], trial["strategy"], trial["seed"],
+                  f"{measured['auc']:.3f}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

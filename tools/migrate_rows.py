@@ -13,12 +13,13 @@ import subprocess
 from pathlib import Path
 
 from course_lib.claims import claims
+from course_lib.claims.real_x_rays import REAL, X_RAYS
 from course_lib.lab.cache import checksum, plain
 from course_lib.lab.claim import Claim
 from course_lib.lab.store import FIRST, RESULTS, Study
 
 
-def migrated(claim: Claim, old: dict, date: str) -> Study:
+def migrated(claim: Claim, old: dict, date: str, track: str = "world") -> Study:
     """The study of the second edition with the rows of the first."""
     study = Study(claim.tag, {}, [])
     seen = set()
@@ -30,7 +31,7 @@ def migrated(claim: Claim, old: dict, date: str) -> Study:
         new = {
             "measure": claim.measure.__name__,
             "trial": trial,
-            "track": "world",
+            "track": track,
             "weights": old["weights"],
             "code": FIRST,
             "measured": measured,
@@ -58,14 +59,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tags", nargs="*")
     tags = parser.parse_args().tags
-    for tag, claim in claims().items():
+    for tag, claim in {**claims(), REAL.tag: REAL}.items():
+        track = X_RAYS.name if claim is REAL else "world"
         path = RESULTS / f"{tag}.json"
         if (tags and tag not in tags) or not path.exists():
             continue
         old = json.loads(path.read_text(encoding="utf-8"))
         if old.get("format") == 2:
             continue
-        study = migrated(claim, old, measured_on(path))
+        study = migrated(claim, old, measured_on(path), track)
         study.save(path)
         print(f"{tag}: {len(old['rows'])} rows, now {len(study.rows)}")
 

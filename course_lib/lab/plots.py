@@ -3,6 +3,7 @@ come from what it draws."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ class Plot(Protocol):
 @dataclass(frozen=True)
 class Bars:
     """A bar per name for the mean, a mark per draw; a panel per column, a line of panels per facet.
+    Facets of a single column stand side by side.
 
     by: the setting whose values are the bars. columns: what is measured -> title of its panel.
     facet: a setting with a line of panels for each of its values. order: of the bars, from above
@@ -49,16 +51,22 @@ class Bars:
         names = in_order(rows[self.by], self.order)[::-1]
         facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
         looks = looks_of(names, self.looks)
+        beside = len(self.columns) == 1 and len(facets) > 1
         fig, panels = _panels(
-            len(facets), len(self.columns), 0.5 * len(names) + 1.1, sharey=True, width=4.2
+            1 if beside else len(facets),
+            len(facets) if beside else len(self.columns),
+            0.5 * len(names) + 1.1,
+            sharey=True,
+            width=3.1 if beside else 4.2,
         )
+        panels = panels.T if beside else panels
         for line, facet in zip(panels, facets, strict=True):
             here = rows if facet is None else rows[rows[self.facet] == facet]
             for ax, (column, title) in zip(line, self.columns.items(), strict=True):
                 self._panel(ax, here, column, names, looks)
                 ax.set_xlabel(title)
                 if facet is not None:
-                    ax.set_title(str(facet))
+                    ax.set_title(fill(str(facet), 28))
         _title(fig, self.title, rows)
         return fig
 
@@ -96,9 +104,8 @@ class Lines:
     """Means as lines with a band from the lowest to the highest draw; a panel per column and facet.
 
     x: the setting along the axis. columns: measured column -> label of its axis. by: a line per
-    value of this setting (one line without). log: the axis. xlabel: default x. levels: columns or
-    numbers drawn as horizontal lines, name -> value. Rows of baselines are horizontal lines.
-    across: how many facets stand side by side, on one scale.
+    value of this setting (one line without). log: the axis. xlabel: default x. across: how many
+    facets stand side by side, on one scale. A baseline measured once is a horizontal line.
     """
 
     x: str
@@ -157,7 +164,8 @@ class Lines:
         mine = rows.dropna(subset=[column])
         if mine.empty:
             return None
-        if name in BASELINES or mine[self.x].isna().all():
+        flat = name in BASELINES and mine[self.x].nunique() < 2
+        if flat or mine[self.x].isna().all():
             level = float(mine[column].mean())
             ax.axhline(level, color=look.color, ls=look.linestyle, lw=1.2)
             return level

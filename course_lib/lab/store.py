@@ -141,9 +141,14 @@ def full_trials(claim: Claim, track: tracks.Track) -> list[dict]:
 
 
 def stored_result(
-    claim: Claim, track: str = "world", folder: Path | None = None, code: str | None = None
+    claim: Claim,
+    track: str | tracks.Track = "world",
+    folder: Path | None = None,
+    code: str | None = None,
 ) -> Result:
     """The stored full-size run of a claim on a track. Raises CourseError when there is none.
+
+    track: its name, or the track itself where it is none of the course's own.
 
     Rows of several versions of the code never mix: the newest version that is complete counts.
     code: that version instead. A run that was stopped half-way is shown, but stays undecided until
@@ -154,7 +159,7 @@ def stored_result(
     if not path.exists():
         raise CourseError(f"{claim.tag} has no stored run. {again} makes one.")
     study = read_study(path)
-    where = tracks.TRACKS[track]
+    where = track if isinstance(track, tracks.Track) else tracks.TRACKS[track]
     trials = full_trials(claim, where)
     with tracks.using(where):
         wanted = [key(claim.measure, trial, claim.labels) for trial in trials]
@@ -168,7 +173,7 @@ def stored_result(
     complete = [version for version, pairs in found.items() if len(pairs) == len(trials)]
     best = complete[-1] if complete else max(found, key=lambda v: len(found[v]), default=FIRST)
     pairs = found.get(best, [])
-    about = {"track": track, "stored": _about(study, [row for _, row in pairs])}
+    about = {"track": where.name, "stored": _about(study, [row for _, row in pairs])}
     rows = frame([t for t, _ in pairs], [row["measured"] for _, row in pairs])
     if len(pairs) == len(trials):
         return result_of(claim, rows, all_of_them=True, **about)

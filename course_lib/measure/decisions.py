@@ -10,6 +10,7 @@ import numpy as np
 
 from course_lib import checks
 from course_lib.errors import CourseError
+from course_lib.measure import intervals
 
 
 def grouped_split(groups, share: float, seed: int = 0) -> np.ndarray:
@@ -42,29 +43,26 @@ def auc(scores, labels) -> float:
     return float((ranks - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def auc_interval(
-    scores, labels, groups=None, draws: int = 500, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Bootstrap interval of the AUC: the same measurement on test sets drawn anew from this one.
+def auc_interval(scores, labels, groups=None) -> tuple[float, float]:
+    """95 % interval of the AUC: how far it may lie from that of all pictures of this kind.
 
-    groups: int (n,), such as patients; whole groups are drawn, since pictures of one patient tell
-    less than as many patients would. Default: every picture is its own group. Percentile method
-    (Efron and Tibshirani 1993, chapter 13); draws with one class only are left out.
+    groups: int (n,), such as patients: pictures of one patient tell less than as many patients
+    would. Default: every picture is its own group. DeLong's variance on the logit scale
+    (`intervals.auc`). Raises CourseError unless each class has two groups or more.
     """
     scores, labels = _pair(scores, labels)
-    draws, seed = checks.whole_number(draws, "draws", 1), checks.seed(seed)
-    level = checks.number(level, "level", above=0, below=1)
-    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.unique(groups[order], return_index=True)[1][1:])
-    generator, values = np.random.default_rng(seed), []
-    for _ in range(draws):
-        rows = np.concatenate(
-            [members[k] for k in generator.integers(0, len(members), len(members))]
+    groups = None if groups is None else np.asarray(groups)
+    if groups is not None and groups.shape != labels.shape:
+        raise CourseError(f"Got {groups.shape} groups and {labels.shape} labels; one of each.")
+    names = np.arange(len(labels)) if groups is None else groups
+    held = min(len(np.unique(names[labels == label])) for label in (0, 1))
+    if held < 2:
+        raise CourseError(
+            "How sure an AUC is shows only with two pictures of each class or more, from two "
+            f"patients (groups); one class has {held}."
         )
-        values.append(auc(scores[rows], labels[rows]))
-    low, high = (1 - level) / 2, (1 + level) / 2
-    return float(np.nanquantile(values, low)), float(np.nanquantile(values, high))
+    found = intervals.auc(scores, labels, groups)
+    return found.low, found.high
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,12 @@ import torch
 from course_lib import CourseError, decisions, fit, load_backbone, show, style
 from course_lib import predict as logits_of
 from course_lib import strategies as S
-from course_lib.experiments import run_claim
-from course_lib.experiments.production import case, x_rays
-from course_lib.experiments.study import stored_result
+from course_lib.claims import run_claim, stored_result
+from course_lib.claims.real_x_rays import home_and_away, stored_real
+from course_lib.claims.trials import choosing, grey
+from course_lib.claims.trials import clinic as x_rays
+from course_lib.lab.claim import markdown_table
+from course_lib.measure import case
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see.saliency import cam_figure, grad_cam
 from course_lib.widgets.selfcheck import ask, predict
@@ -122,14 +125,14 @@ c29b = run_claim("C29b")
 c29b.show()
 
 # %%
-careless = [r for r in c29b.rows if r["split"] == "by picture"]
-flattery = 100 * np.mean([r["promised"] - r["truth"] for r in careless])
+careless = c29b.rows[c29b.rows["split"] == "by picture"]
+flattery = 100 * (careless["promised"] - careless["truth"]).mean()
 judge("l06-leak", FLATTERY.of(flattery), f"To be exact, {flattery:z.1f} points.")
 
 # %% [markdown]
 # **What we saw.** Both nets are about equally good on new patients. What differs is what their
-# test sets *promised*. With few patients either test set is a rough guess, which is what the thin
-# lines show; but only one of the two is wrong in a *direction*. More draws (stored):
+# test sets *promised*. With few patients either test set is a rough guess, which is what the spread
+# of the marks shows; but only one of the two is wrong in a *direction*. More draws (stored):
 
 # %%
 show_stored("C29b")
@@ -157,19 +160,19 @@ c29.show()
 
 
 # %%
-def auc_of(strategy, train=100):
-    rows = [r for r in c29.rows if (r["strategy"], r["train"]) == (strategy, train)]
-    return np.mean([r["auc"] for r in rows]) if rows else float("nan")
-
-
-few = min(r["train"] for r in c29.rows)
-gap = 100 * (auc_of("fine-tuning", few) - auc_of("scratch", few))
+few = c29.rows["train"].min()
+auc = c29.rows[c29.rows["train"] == few].groupby("strategy")["auc"].mean()
+gap = 100 * (auc["fine-tuning"] - auc["scratch"])
 judge("l06-gap", GAP.of(gap), f"To be exact, {gap:z.0f} points with {few} labels.")
 
 # %% [markdown]
-# **What we saw.** The bars are *bootstrap intervals*: the test patients were drawn anew, with
-# replacement, a few hundred times, and the AUC measured each time. They say how much a score can
-# wander because the test set is small. Compare their length with the gaps you would like to claim.
+# **What we saw.** The bands on the left run from draw to draw: other training pictures, other
+# random weights. The right panel is another doubt, that of *one* score: how wide its interval is
+# because the test patients are few. Compare that width with the gaps you would like to claim.
+#
+# Where does such an interval come from? Each ill child scores above some share of the clear ones.
+# The AUC is the mean of these shares, and their spread, divided by the number of children, says
+# how much that mean can wander. The same is done for the clear ones (DeLong et al. 1988).
 #
 # Up to 5,000 labels (stored):
 
@@ -178,7 +181,8 @@ show_stored("C29")
 
 # %% [markdown]
 # **The same on real chest X-rays.** PneumoniaMNIST: real radiographs of children, 28 x 28 pixels,
-# enlarged. First the card of this backbone, then bootstrap intervals and all training pictures.
+# enlarged. First the card of this backbone, then the claim's own trials, up to all training
+# pictures. A script measured them on pictures that do not come with the course.
 
 # %%
 from IPython.display import Markdown, display
@@ -188,12 +192,7 @@ from course_lib.worldnet.card import transfer_table
 real = [row for row in backbone.card["transfer"] if "X-ray" in row["target"]]
 display(Markdown(transfer_table({**backbone.card, "transfer": real})))
 try:
-    rows, made_with = x_rays.real_rows()
-    finding = x_rays.c29_judge(rows)
-    with style():
-        show(x_rays.c29_draw(rows, "Real chest X-rays"), finding.alt)
-    display(Markdown(f"**Real X-rays: {finding.verdict}.** {finding.sentence}\n\n*Measured on "
-                     f"{made_with['processor']}, torch {made_with['torch']}.*"))  # fmt: skip
+    stored_real().show()
 except CourseError as missing:
     print(missing)
 
@@ -204,7 +203,7 @@ except CourseError as missing:
 # stand on both sides of that split: both flatter, and by how much for whom was not measured.
 
 # %%
-display(Markdown(x_rays.home_and_away(backbone.card)))
+display(Markdown(home_and_away(backbone.card)))
 
 # %% [markdown]
 # The phantoms have no *away*: all their pictures come from one source. Nobody planned this
@@ -240,7 +239,7 @@ print(f"test AUC {decisions.auc(scores, truth):.3f}, 95 % interval {low:.3f} to 
 print(f"if each picture were a patient of its own: {alone[0]:.3f} to {alone[1]:.3f}")
 
 # %% [markdown]
-# Whole patients are drawn, because two pictures of one child are less than two children.
+# Whole patients count, because two pictures of one child are less than two children.
 #
 # Second: *does a probability of 0.9 mean nine out of ten?* The net was trained until it was right
 # on its training pictures, and has learnt to be sure. One number, the **temperature**, fitted on
@@ -344,8 +343,8 @@ c29c = run_claim("C29c")
 c29c.show()
 
 # %%
-cheats = [r for r in c29c.rows if r["mark"] == x_rays.MARKED]
-fall = 100 * np.mean([r["home"] - r["away"] for r in cheats])
+cheats = c29c.rows[c29c.rows["mark"] == x_rays.MARKED]
+fall = 100 * (cheats["home"] - cheats["away"]).mean()
 judge("l06-mark", FALL.of(fall), f"To be exact, {fall:z.0f} points.")
 
 # %% [markdown]
@@ -388,8 +387,8 @@ c27.show()
 # its first stages had to be retrained. And a wrong scale is not always fatal: how much it costs
 # depends on how far off it is, and on what the network met when it was pretrained.
 #
-# Hollow squares: the *same* mistake in training and serving. That is why a wrong pipeline can go
-# unnoticed for years, and breaks on the day somebody repairs one half of it.
+# “Trained so too”: the *same* mistake in training and serving costs less. That is why a wrong
+# pipeline can go unnoticed for years, and breaks on the day somebody repairs one half of it.
 #
 # More draws, and a net of which every weight was fine-tuned (stored):
 
@@ -444,12 +443,8 @@ c27b.show()
 
 
 # %%
-def accuracy_after(name):
-    return np.mean([r["accuracy"] for r in c27b.rows if r["mishap"] == name])
-
-
-after = {name: accuracy_after(name) for name in MISHAPS}
-judge("l06-mishap", min(after, key=after.get), ", ".join(f"{n} {a:.2f}" for n, a in after.items()))
+after = c27b.rows.groupby("mishap")["accuracy"].mean()[MISHAPS]
+judge("l06-mishap", after.idxmin(), ", ".join(f"{n} {a:.2f}" for n, a in after.items()))
 
 # %% [markdown]
 # **What we saw.** In train mode batch norm uses the *other pictures of the batch*. Mixed batches
@@ -468,11 +463,12 @@ judge("l06-mishap", min(after, key=after.get), ", ".join(f"{n} {a:.2f}" for n, a
 # be the same.
 
 # %%
-from course_lib.experiments.production.grey import grey_weights
-
 colour_filters = backbone.net.conv1.weight
 print(
-    "colour", tuple(colour_filters.shape), "grey", tuple(grey_weights(colour_filters, "sum").shape)
+    "colour",
+    tuple(colour_filters.shape),
+    "grey",
+    tuple(grey.grey_weights(colour_filters, "sum").shape),
 )
 ask("p06-grey")
 
@@ -616,20 +612,20 @@ c30 = run_claim("C30")
 c30.show()
 
 # %%
-from course_lib.experiments.production.choosing import training_megabytes
-
-lines = ["| backbone | pixels | parameters (M) | ms, alone | ms, in a batch | training step, 32 "
-         "pictures (MB) | accuracy here | ImageNet, published |",
-         "|---|--:|--:|--:|--:|--:|--:|--:|"]  # fmt: skip
-for row in c30.rows:
-    here = "not measured" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
-    published = "–" if row["published"] is None else f"{row['published']:.3f}"
-    lines.append(
-        f"| {row['backbone']} | {row['size']} | {row['parameters'] / 1e6:.1f} | "
-        f"{row['milliseconds']:.1f} | {row['batch_milliseconds']:.1f} | "
-        f"{training_megabytes(row):,.0f} | {here} | {published} |"
-    )
-display(Markdown("\n".join(lines)))
+columns = {
+    "backbone": "backbone",
+    "size": "pixels",
+    "million_parameters": "parameters (M)",
+    "milliseconds": "ms, alone",
+    "batch_milliseconds": "ms, in a batch",
+    "training_megabytes": "training step, 32 pictures (MB)",
+    "accuracy": "accuracy here",
+    "published": "ImageNet, published",
+}
+nets = choosing.with_memory(c30.rows).astype({"accuracy": float, "published": float})
+nets["accuracy"] = nets["accuracy"].map("{:.3f}".format).replace("nan", "not measured")
+nets["published"] = nets["published"].map("{:.3f}".format).replace("nan", "–")
+display(Markdown(markdown_table(nets[list(columns)].rename(columns=columns))))
 
 # %% [markdown]
 # **What we saw.** Parameters say little about time: a net with few of them can still be slow where
@@ -648,7 +644,7 @@ folder.cleanup()
 # ## Recap
 #
 # - **Split** by what comes back; a leaky split promises what no new patient will keep.
-# - **Say how sure you are**: bootstrap whole patients; calibrate on validation; choose the
+# - **Say how sure you are**: count patients, not pictures; calibrate on validation; choose the
 #   threshold by what mistakes cost.
 # - **Distrust good news**: shuffle places, score with and without the mark, test elsewhere.
 # - **Same preprocessing, eval mode, classes in the file**: the mistakes that raise no error cost
