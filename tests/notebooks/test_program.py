@@ -1,0 +1,127 @@
+"""The whole program at the end of lesson 03: short, the learner's own functions, and right."""
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.transforms import v2
+
+from course_lib import Backbone, Task, prepare_run
+from course_lib import strategies as S
+from course_lib.data.split import Split
+from course_lib.questions import practice
+from course_lib.train.loop import Run
+
+LESSON = Path(__file__).parents[2] / "notebooks" / "source" / "03_learning_rates.py"
+MARK = "# @program\n"
+ITS_OWN = {"split": "02-split", "learning_mode": "02-mode", "accuracy": "02-accuracy",
+           "parameter_groups": "03-groups", "scale": "03-schedule",
+           "train_one_epoch": "02-loop"}  # fmt: skip
+WEIGHTS = "resnet18-f37072fd.pth"  # torchvision's name for the file of IMAGENET1K_V1
+
+
+def program() -> str:
+    text = LESSON.read_text(encoding="utf-8")
+    return text[text.index(MARK) + len(MARK) :].split("\n# %%")[0]
+
+
+def functions(source: str) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+def test_it_has_at_most_sixty_lines_and_needs_torch_and_torchvision_only():
+    assert len([line for line in program().splitlines() if line.strip()]) <= 60
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(program()))
+        for name in (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported == {"math", "sys", "torch", "torchvision"}
+
+
+@pytest.mark.parametrize("name", ITS_OWN)
+def test_its_functions_are_those_that_the_learner_wrote(name):
+    reference = functions(practice.find(ITS_OWN[name]).reference)[name]
+    wanted = ast.unparse(reference).replace("F.cross_entropy", "nn.functional.cross_entropy")
+    if name == "train_one_epoch":  # it grew by a mode and a schedule
+        wanted = wanted.replace("net.train()", "learning_mode(net)")
+        wanted = (
+            wanted.replace("optimizer)", "optimizer, schedule)", 1) + "\n        schedule.step()"
+        )
+    assert ast.unparse(functions(program())[name]) == wanted
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Pictures of two classes, and a weights file where torchvision looks for its own."""
+    root = tmp_path_factory.mktemp("program")
+    generator = torch.Generator().manual_seed(0)
+    for label, name in enumerate(("dark", "light")):
+        (root / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = torch.rand(256, 256, 3, generator=generator) * 120 + 120 * label
+            Image.fromarray(pixels.byte().numpy()).save(root / "pictures" / name / f"{number}.png")
+    torch.manual_seed(7)
+    (root / "home" / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(resnet18().state_dict(), root / "home" / "hub" / "checkpoints" / WEIGHTS)
+    return root
+
+
+@pytest.mark.slow
+def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted, monkeypatch):
+    script = planted / "finetune.py"
+    end = program().index('if __name__ == "__main__"')
+    call = "main(sys.argv[1], epochs=2, head_rate=1e-3, ratio=10.0, decay=0.5)"
+    script.write_text(f"{program()[:end]}{call}\n")
+    done = subprocess.run(
+        [sys.executable, "-I", str(script), str(planted / "pictures")],
+        cwd=planted,
+        env={"TORCH_HOME": str(planted / "home"), "OMP_NUM_THREADS": "1", "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2: " in done.stdout and "test: " in done.stdout
+    theirs = torch.load(planted / "model.pt", weights_only=True)
+    assert theirs["classes"] == ["dark", "light"]
+
+    # The same recipe through fit, with the same head, split and order of pictures.
+    monkeypatch.setenv("TORCH_HOME", str(planted / "home"))
+    torch.manual_seed(0)
+    weights = ResNet18_Weights.DEFAULT
+    net = resnet18(weights=weights)
+    head = nn.Linear(512, 2)
+    order = torch.randperm(20).tolist()
+    folder = ImageFolder(planted / "pictures", v2.PILToTensor())
+    splits = [
+        Split(torch.stack([folder[r][0] for r in part]), torch.tensor([folder[r][1] for r in part]))
+        for part in (order[:12], order[12:16], order[16:])
+    ]
+    model = Backbone.wrap(net, head="fc", transform=weights.transforms())
+    task = Task("planted", "planted", *splits, ("dark", "light"), "accuracy", "different", "drawn")
+    strategy = replace(S.FULL_FINE_TUNING, lr=1e-3, head_lr_ratio=10.0, layer_decay=0.5,
+                       decay_vectors=False)  # fmt: skip
+    loader = DataLoader(range(12), 16, shuffle=True, generator=torch.Generator().manual_seed(0))
+    rows = [[torch.as_tensor(batch) for batch in loader] for _ in range(2)]
+    monkeypatch.setattr(Run, "order", lambda self, epoch: tuple(rows[epoch]))
+    run = prepare_run(model, task, strategy, 2, batch_size=16, cache=False, validate_every=0)
+    run.model.head.load_state_dict(head.state_dict())
+    for _ in run.ticks():
+        pass
+    for name, value in run.module.state_dict().items():
+        torch.testing.assert_close(theirs["weights"][name], value, rtol=0, atol=1e-5, msg=name)
