@@ -26,8 +26,10 @@ class Bars:
     """A bar per name for the mean, a mark per draw; a panel per column, a line of panels per facet.
 
     by: the setting whose values are the bars. columns: what is measured -> title of its panel.
-    facet: a setting with a line of panels for each of its values. order: of the bars, from above
-    (default: as in the rows, baselines last). logs: columns on a logarithmic axis.
+    facet: a setting with a line of panels for each of its values. across: one with a panel for each
+    of them, side by side. order: of the bars, from above (default: as in the rows, baselines last).
+    logs: columns on a logarithmic axis. mark: (column, words): bars where the column is true carry
+    an arrow, and the words say what it means.
     title: of the figure; {name} stands for a setting that all rows share.
     """
 
@@ -35,12 +37,15 @@ class Bars:
     columns: Columns
     title: str = ""
     facet: str | None = None
+    across: str | None = None
     order: Sequence[str] = ()
     logs: Sequence[str] = ()
+    mark: tuple[str, str] | None = None
     looks: Looks = field(default_factory=dict)
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return summary(rows, [*([self.facet] if self.facet else []), self.by], self.columns)
+        keys = [key for key in (self.facet, self.across, self.by) if key]
+        return summary(rows, keys, self.columns)
 
     def alt(self, rows: pd.DataFrame) -> str:
         return f"Bars for means, a mark for every draw. {told(self.table(rows), self.columns)}"
@@ -48,31 +53,37 @@ class Bars:
     def draw(self, rows: pd.DataFrame):
         names = in_order(rows[self.by], self.order)[::-1]
         facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        beside = list(dict.fromkeys(rows[self.across])) if self.across else [None]
+        places = [(value, *column) for value in beside for column in self.columns.items()]
         looks = looks_of(names, self.looks)
-        fig, panels = _panels(
-            len(facets), len(self.columns), 0.5 * len(names) + 1.1, sharey=True, width=4.2
-        )
+        width = 4.2 if len(places) < 3 else 3.3
+        height = 0.5 * len(names) + 1.1
+        fig, panels = _panels(len(facets), len(places), height, width, sharey=True)
         for line, facet in zip(panels, facets, strict=True):
-            here = rows if facet is None else rows[rows[self.facet] == facet]
-            for ax, (column, title) in zip(line, self.columns.items(), strict=True):
+            for ax, (value, column, title) in zip(line, places, strict=True):
+                here = rows if facet is None else rows[rows[self.facet] == facet]
+                here = here if value is None else here[here[self.across] == value]
                 self._panel(ax, here, column, names, looks)
                 ax.set_xlabel(title)
-                if facet is not None:
-                    ax.set_title(str(facet))
+                ax.set_title("\n".join(str(one) for one in (facet, value) if one is not None))
+        if self.mark:
+            fig.supxlabel(f"◄ {self.mark[1]}", fontsize=9)
         _title(fig, self.title, rows)
         return fig
 
     def _panel(self, ax, rows: pd.DataFrame, column: str, names: list[str], looks: Looks) -> None:
         logarithmic = column in self.logs
         for place, name in enumerate(names):
-            values = rows.loc[rows[self.by] == name, column].dropna().to_numpy(float)
+            mine = rows[rows[self.by] == name].dropna(subset=[column])
+            values = mine[column].to_numpy(float)
             if not len(values):
                 continue
             look = looks[name]
+            arrow = " ◄" if self.mark and mine[self.mark[0]].any() else ""
             ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
             ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
             ax.annotate(
-                _number(values.mean()),
+                _number(values.mean()) + arrow,
                 (values.max(), place),
                 xytext=(7, 0),
                 textcoords="offset points",
@@ -96,8 +107,8 @@ class Lines:
     """Means as lines with a band from the lowest to the highest draw; a panel per column and facet.
 
     x: the setting along the axis. columns: measured column -> label of its axis. by: a line per
-    value of this setting (one line without). log: the axis. xlabel: default x. levels: columns or
-    numbers drawn as horizontal lines, name -> value. Rows of baselines are horizontal lines.
+    value of this setting (one line without). log: the axis. logs: columns on a logarithmic axis.
+    xlabel: default x. Rows of baselines, and rows without x, are horizontal lines.
     """
 
     x: str
@@ -106,6 +117,7 @@ class Lines:
     title: str = ""
     facet: str | None = None
     log: bool = False
+    logs: Sequence[str] = ()
     xlabel: str = ""
     order: Sequence[str] = ()
     looks: Looks = field(default_factory=dict)
@@ -166,7 +178,9 @@ class Lines:
             said = [f"{v:g}" if isinstance(v, (int, float, np.number)) else v for v in values]
             ax.set_xticks(values, said)
             ax.minorticks_off()
-        if rows[column].max() <= 1 and rows[column].min() >= 0:
+        if column in self.logs:
+            ax.set_yscale("log")
+        elif rows[column].max() <= 1 and rows[column].min() >= 0:
             ax.set_ylim(0, 1.02)
         ax.set_xlabel(self.xlabel or self.x)
         ax.set_ylabel(label)
