@@ -32,7 +32,7 @@ QUICK = {"task": "digits", "train": 40, "seeds": (0, 1), "epochs": 2, "batch": 1
 STUDY = {"task": "digits", "train": 100, "seeds": (0, 1, 2, 3, 4), "epochs": 8, "batch": 16}
 FULL_RATES = (1e-3, 3e-3, 1e-2)
 FIRST = 8  # batches that count as "the first"
-BOTH = {"test": "new task: test accuracy", "source": "source task: accuracy that is left"}
+BOTH = {"test": "new task: test accuracy", "source": "source accuracy that is left"}
 RATE_LOOKS = {
     LARGE: Look("#D55E00", "--", "o"),
     SMALL: Look("#0072B2", "-", "s"),
@@ -109,7 +109,7 @@ C14 = Claim(
     plot=Lines("step", {"source": "source accuracy, old head", "drift.stem": "drift of the stem",
                         "drift.layer4": "drift of the last stage"},
                by="name", logs=("drift.stem", "drift.layer4"), xlabel="training step",
-               looks=RATE_LOOKS),
+               looks=RATE_LOOKS, title="{train} labels of the new task"),
     live={**LIVE, "epochs": 5, "steps": (1, 2, 4, 8, 14, 20), "source_pictures": 100},
     quick={**QUICK, "epochs": 4, "steps": (1, 4, 8, 12), "source_pictures": 50},
     full={**STUDY, "steps": (1, 2, 3, 4, 6, 8, 12, 20, 35, 56), "source_pictures": 200},

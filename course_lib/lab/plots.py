@@ -11,6 +11,7 @@ import pandas as pd
 from course_lib.lab.looks import BASELINES, Looks, looks_of
 
 Columns = Mapping[str, str]  # measured column -> what the axis says
+MANY = 9  # points along an axis up to which each is named
 
 
 class Plot(Protocol):
@@ -96,7 +97,8 @@ class Bars:
             ax.set_xscale("log")
             ax.set_xlim(right=ax.get_xlim()[1] * 4)
         elif rows[column].max() <= 1 and rows[column].min() >= 0:
-            ax.set_xlim(0, 1.13)
+            ax.set_xlim(0, 1.2 if self.mark else 1.13)
+            ax.set_xticks(np.linspace(0, 1, 6))
         else:
             ax.margins(x=0.16)
         ax.grid(axis="y", visible=False)
@@ -127,10 +129,14 @@ class Lines:
         return summary(rows, keys, self.columns)
 
     def alt(self, rows: pd.DataFrame) -> str:
-        table = self.table(rows)
+        table, what = self.table(rows), ""
+        if rows[self.x].nunique() > MANY:  # the table has the points between
+            keys, what = [key for key in (self.facet, self.by) if key], ", first and last points"
+            lines = table.groupby(keys or (lambda _: "all"))
+            table = pd.concat([lines.head(1), lines.tail(1)]).drop_duplicates().sort_index()
         return (
             f"Lines of means against {self.xlabel or self.x}, bands from the lowest to the highest "
-            f"draw. {told(table, self.columns)}"
+            f"draw{what}. {told(table, self.columns)}"
         )
 
     def draw(self, rows: pd.DataFrame):
@@ -174,7 +180,7 @@ class Lines:
         values = sorted(rows[self.x].dropna().unique())
         if self.log:
             ax.set_xscale("log")
-        if len(values) <= 9:
+        if len(values) <= MANY:
             said = [f"{v:g}" if isinstance(v, (int, float, np.number)) else v for v in values]
             ax.set_xticks(values, said)
             ax.minorticks_off()

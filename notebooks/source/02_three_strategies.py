@@ -40,7 +40,7 @@ from IPython.display import Markdown, display
 
 from course_lib import CourseError, show, style, tracks
 from course_lib import strategies as S
-from course_lib.experiments import run_claim, stored_result
+from course_lib.claims import run_claim, stored_result
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, predict
@@ -142,8 +142,7 @@ c06.show()
 
 # %%
 def average(result, strategy, key="test"):
-    values = [row[key] for row in result.rows if row["strategy"] == strategy]
-    return sum(values) / len(values)
+    return result.rows.loc[result.rows["strategy"] == strategy, key].mean()
 
 
 gap = 100 * (average(c06, "feature extraction") - average(c06, "scratch"))
@@ -200,9 +199,9 @@ winner = max(ends, key=ends.get)
 judge("l02-winner", winner, ", ".join(f"{name} {ends[name]:.2f}" for name in LANES) + ".")
 
 # %% [markdown]
-# **What we saw.** The usual story has four parts, and the verdict above judges each of them on its
-# own. The frozen net is nearly done before the others have found their feet: its features are
-# computed once and kept, so an epoch costs next to nothing.
+# **What we saw.** The usual story has four parts, and each of them is judged on its own above: the
+# story holds only if all four do. The frozen net is nearly done before the others have found their
+# feet: its features are computed once and kept, so an epoch costs next to nothing.
 #
 # **Takeaway.** Train the head first. Unfreeze when you see it flatten *and* have a validation set
 # that tells you whether it helped.
@@ -224,11 +223,10 @@ c08.show()
 
 # %%
 def scratch_at(train):
-    rows = [r for r in c08.rows if r["strategy"] == "scratch" and r["train"] == train]
-    return sum(r["test"] for r in rows) / len(rows)
+    return c08.rows.query("strategy == 'scratch' and train == @train")["test"].mean()
 
 
-sizes = sorted({row["train"] for row in c08.rows})
+sizes = sorted(c08.rows["train"].unique())
 loss = 100 * (scratch_at(sizes[-1]) - scratch_at(sizes[0]))
 judge("l02-loss", LOSS.of(loss), f"{loss:z.0f} points from {sizes[-1]} labels to {sizes[0]}.")
 
@@ -268,7 +266,7 @@ c09.show()
 
 
 # %%
-from course_lib.experiments.size_and_similarity import cells
+from course_lib.claims.trials.advice import cells
 
 corner = next(cell for cell in cells(c09.rows) if cell.similarity == "different")
 told = ", ".join(f"{name} {value:.2f}" for name, value in corner.means.items())
@@ -308,8 +306,7 @@ c10.show()
 
 # %%
 def seconds(strategy, cache):
-    rows = [r for r in c10.rows if r["strategy"] == strategy and r["cache"] == cache]
-    return sum(r["epoch"] for r in rows) / len(rows)
+    return c10.rows.query("strategy == @strategy and cache == @cache")["epoch"].mean()
 
 
 share = 100 * seconds("feature extraction", False) / seconds("full fine-tuning", False)
@@ -362,9 +359,9 @@ fitted = 100 * average(c35, "scratch", "train_accuracy")
 judge("l02-fitted", FITTED.of(fitted), f"{fitted:.0f} % in the last pass.")
 
 # %% [markdown]
-# Hollow circles are pictures it trained on, filled marks are new ones. The distance between them
-# is what was memorised. All three nets have the same architecture, and two of them train every
-# weight; only the start differs. A pretrained start works as a *regulariser*: among the many
+# On the left the pictures that each net trained on, on the right new ones. The distance between the
+# two bars is what was memorised. All three nets have the same architecture, and two of them train
+# every weight; only the start differs. A pretrained start works as a *regulariser*: among the many
 # weights that fit 100 pictures, training ends near ones that already made sense for many
 # thousands.
 #

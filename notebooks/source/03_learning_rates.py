@@ -34,8 +34,7 @@ from dataclasses import replace
 
 from course_lib import CourseError, prepare_run, show, style, tracks
 from course_lib import strategies as S
-from course_lib.experiments import run_claim
-from course_lib.experiments.study import stored_result
+from course_lib.claims import run_claim, stored_result
 from course_lib.questions import check, hint, judge, solution
 from course_lib.see import picture_grid
 from course_lib.widgets.selfcheck import ask, predict
@@ -123,19 +122,16 @@ c14 = run_claim("C14")
 c14.show()
 
 # %%
-from course_lib.experiments.learning_rates import LARGE
+from course_lib.claims.trials.rates import half_lost
 
-large = [row for row in c14.rows if row["name"] == LARGE]
-steps = large[0]["at"]
-left = [sum(row["source"][i] for row in large) / len(large) for i in range(len(steps))]
-lost = next((step for step, value in zip(steps, left, strict=True) if value < left[0] / 2), None)
+lost, steps = half_lost(c14.rows)
 outcome = (
     "never" if lost is None
     else "within 2 batches" if lost <= 2
     else "within 8 batches" if lost <= 8
     else "later"
 )  # fmt: skip
-judge("p03-when", outcome, f"The readings were taken at steps {steps[1:]}.")
+judge("p03-when", outcome, f"The readings were taken at steps {steps}.")
 
 # %% [markdown]
 # **What we saw.** The gradients of the first batches come from a head that knows nothing: they say
@@ -143,8 +139,9 @@ judge("p03-when", outcome, f"The readings were taken at steps {steps[1:]}.")
 # follows them at once. AdamW divides each gradient by its own size, so even a tiny one moves its
 # weight by about the full rate per step; that is why the damage is so quick.
 #
-# The right-hand panels have a logarithmic axis. Since AdamW moves every weight by about as much,
-# the stages with the smallest weights drift most in proportion: here the late ones.
+# The right-hand panels have a logarithmic axis: how far the first and the last stage have moved, in
+# lengths of their pretrained weights. Since AdamW moves every weight by about as much, the stages
+# with the smallest weights drift most in proportion: here the late ones.
 #
 # **Takeaway.** A rate that suits a new head can be ruinous for pretrained weights. If you may turn
 # only one knob, turn the backbone's rate *down*.
@@ -165,7 +162,7 @@ c15 = run_claim("C15")
 c15.show()
 
 # %%
-from course_lib.experiments.learning_rates import best_value
+from course_lib.claims.trials.rates import best_value
 
 judge(
     "l03-ratio",
@@ -298,8 +295,9 @@ c17 = run_claim("C17")
 c17.show()
 
 # %%
-words = {"holds": "better than all at once", "undecided": "about as good"}
-judge("p03-gradual", words.get(c17.verdict, "worse"), c17.verdict.capitalize() + ", see above.")
+words = {"holds": "better than all at once", "does not hold here": "worse"}
+found = words.get(c17.verdict, "about as good")
+judge("p03-gradual", found, c17.verdict.capitalize() + ", see above.")
 
 # %% [markdown]
 # **What we saw.** "About as good" stands for *undecided*: the difference lies within the spread of

@@ -60,7 +60,7 @@ def by_epoch(rows: pd.DataFrame) -> pd.DataFrame:
     lanes = lanes.explode(["epoch", "validation", "clock"], ignore_index=True)
     long = pd.concat([lanes, rows[~ran]], ignore_index=True)
     long = long.astype({"epoch": float, "validation": float, "clock": float})
-    long["clock"] = long.groupby(["strategy", "epoch"])["clock"].transform("mean")
+    long["clock"] = long.groupby(["strategy", "epoch"])["clock"].transform("mean").round(3)
     return long
 
 
