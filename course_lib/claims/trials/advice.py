@@ -7,7 +7,7 @@ import pandas as pd
 from course_lib.claims.trials.transfer import FINE, FULL, HEAD_ONLY, LANES, SCRATCH, grid
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.plots import in_order
-from course_lib.lab.quantities import NotMeasured, best_on_average, value
+from course_lib.lab.quantities import NotMeasured, Quantity, best_on_average, value
 from course_lib.lab.verdicts import UNDECIDED, Part, judge_part
 
 SIMILARITY = {"new-shapes": "similar", "radiographs": "different"}
@@ -51,21 +51,25 @@ def with_cells(rows: pd.DataFrame) -> pd.DataFrame:
         labels=[f"{train:,} labels" for train in rows["train"]],
     )
     rows["advised"] = [
-        name in ADVICE[cell]
-        for name, *cell in zip(rows["strategy"], rows["size"], rows["similarity"], strict=True)
-        for cell in [tuple(cell)]
+        name in ADVICE[size, similarity]
+        for name, size, similarity in zip(
+            rows["strategy"], rows["size"], rows["similarity"], strict=True
+        )
     ]
-    order = list(SIMILARITY)
-    place = rows["task"].map(order.index)
-    rows = rows.assign(place=place).sort_values(["place", "train"], kind="stable")
-    return rows.drop(columns="place").reset_index(drop=True)
+    order = {task: place for place, task in enumerate(SIMILARITY)}
+    return rows.sort_values(
+        ["task", "train"],
+        key=lambda column: column.map(order) if column.name == "task" else column,
+        kind="stable",
+        ignore_index=True,
+    )
 
 
 def advised_part(size: str, similarity: str) -> Part:
     """In one cell: the strategy that the rule of thumb names against the best other one."""
     named = ADVICE[size, similarity]
 
-    def best(names) -> object:
+    def best(names) -> Quantity:
         where = {"size": size, "similarity": similarity}
         return best_on_average(
             *(value("test", {**where, "strategy": name, "train": max}) for name in names)
