@@ -20,7 +20,7 @@ TITLES = {
     "06": "Production",
     "07": "Transfer everywhere",
 }
-HEAD = '''# ---
+HEAD = """# ---
 # jupyter:
 #   jupytext:
 #     text_representation:
@@ -63,7 +63,7 @@ display(Markdown(markdown_table(shown)))
 
 # %%
 stored_result("C06").rows.iloc[:3, :8]
-'''
+"""
 
 
 def source() -> str:

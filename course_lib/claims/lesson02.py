@@ -1,24 +1,125 @@
 """Lesson 02: scratch, feature extraction, fine-tuning, full fine-tuning (C06 to C13, C35, C36)."""
 
+from course_lib.claims.trials.advice import (
+    ADVICE,
+    SIMILARITY,
+    advised_part,
+    cell_trials,
+    with_cells,
+)
+from course_lib.claims.trials.racing import (
+    KEPT,
+    by_epoch,
+    cost,
+    cost_trials,
+    race,
+    race_trials,
+    with_lanes,
+)
+from course_lib.claims.trials.surgery import (
+    EVERYTHING,
+    NOTHING,
+    surgery,
+    surgery_trials,
+)
 from course_lib.claims.trials.transfer import (
+    FINE,
+    FULL,
     HEAD_ONLY,
+    LANES,
     SCRATCH,
     grid,
     transfer,
 )
+from course_lib.claims.trials.unfreezing import (
+    LP_FT,
+    depth,
+    depth_trials,
+    head_first,
+    head_first_trials,
+)
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import BASELINES, PIXELS, RANDOM
-from course_lib.lab.plots import Bars
-from course_lib.lab.quantities import value
-from course_lib.lab.verdicts import Part
+from course_lib.lab.plots import Bars, Lines
+from course_lib.lab.quantities import Quantity, best_on_average, highest, value
+from course_lib.lab.verdicts import SHARE, TIMES, Part
+from course_lib.measure.figures import LOOKS, Look
 
 SIMILAR = {"task": "new-shapes", "batch": 16}
 LIVE = {**SIMILAR, "seeds": (0, 1, 2), "rates": (0.5, 2.0)}
 QUICK = {**SIMILAR, "seeds": (0, 1), "rates": (1.0,)}
 STUDY = {**SIMILAR, "seeds": (0, 1, 2, 3, 4), "rates": (0.1, 0.3, 1.0, 3.0)}
 ON_PHOTOS = {"task": "pets", "train": 48, "seeds": (0, 1)}
+UNLIMITED = "more labelled pictures than these sets have"
+LABELS = "labelled pictures in all"
+KEPT_LOOKS = {f"{name}{KEPT}": LOOKS[name] for name in (FINE, HEAD_ONLY)}
+BLOCK, WHOLE = Look("#0072B2", "-", "o"), Look("#777777", "-", "o")
 
 frozen, scratch = value("test", strategy=HEAD_ONLY), value("test", strategy=SCRATCH)
+
+
+def most(name: str) -> Quantity:
+    """Test score of a strategy at the most labels."""
+    return value("test", strategy=name, train=max)
+
+
+# ---- C07: the race ------------------------------------------------------------------------------
+
+
+def half(epochs) -> float:
+    return epochs.max() // 2 + 1
+
+
+def after(name: str, epoch) -> Quantity:
+    return value("validation", strategy=name, epoch=epoch)
+
+
+def end(name: str) -> Quantity:
+    return value("test", strategy=name, epoch=max)
+
+
+# ---- C08: what is lost from the most to the fewest labels ---------------------------------------
+
+
+def lost(name: str) -> Quantity:
+    return most(name) - value("test", strategy=name, train=min)
+
+
+# ---- C10, C36: seconds of an epoch --------------------------------------------------------------
+
+
+def seconds(name: str, cache: bool) -> Quantity:
+    return value("epoch", strategy=name, cache=cache)
+
+
+STAGES = 5  # of WorldNet: frozen=5 leaves the head alone
+
+
+def with_frozen(frozen) -> Quantity:
+    return value("test", frozen=frozen)
+
+
+# ---- C13: early and late blocks -----------------------------------------------------------------
+
+
+def block(shift: str, *names: str) -> Quantity:
+    return highest(*(value("test", shift=shift, block=name) for name in names))
+
+
+def early(shift: str) -> Quantity:
+    return block(shift, "stem", "layer1")
+
+
+def late(shift: str) -> Quantity:
+    return block(shift, "layer4", "head")
+
+
+# ---- C35: what is memorised ---------------------------------------------------------------------
+
+
+def gap(name: str) -> Quantity:
+    return value("train_accuracy", strategy=name) - value("test", strategy=name)
+
 
 C06 = Claim(
     tag="C06",
@@ -39,4 +140,245 @@ C06 = Claim(
     note="Both strategies choose their rate on validation with the same budget.",
 )  # fmt: skip
 
-CLAIMS = (C06,)
+C07 = Claim(
+    tag="C07",
+    lesson="02",
+    statement="The race: scratch is slowest; frozen starts fast and flattens; fine-tuning climbs "
+    "past it.",
+    primary=(
+        Part("frozen minus scratch after one pass, validation accuracy",
+             after(HEAD_ONLY, 1) - after(SCRATCH, 1), above=0.0),
+        Part("what frozen gains in its second half, validation accuracy",
+             after(HEAD_ONLY, max) - after(HEAD_ONLY, half), below=0.03),
+        Part("the better fine-tuning minus frozen at the end, test accuracy",
+             highest(end(FINE), end(FULL)) - end(HEAD_ONLY), above=0.0),
+        Part("frozen minus scratch at the end, test accuracy",
+             end(HEAD_ONLY) - end(SCRATCH), above=0.0),
+    ),
+    trials=race_trials,
+    measure=race,
+    tidy=by_epoch,
+    plot=Lines("clock", {"validation": "validation accuracy"}, by="strategy",
+               xlabel="seconds of training on this machine (mean of the draws)",
+               title="The race: {train} labels, {epochs} epochs each"),
+    live={**SIMILAR, "train": 100, "seeds": (0, 1, 2), "epochs": 4},
+    quick={**SIMILAR, "train": 48, "seeds": (0,), "epochs": 3},
+    full={**SIMILAR, "train": 500, "seeds": (0, 1, 2, 3, 4), "epochs": 20},
+    photos={**ON_PHOTOS, "epochs": 3},
+    note="The better fine-tuning of a draw is the one with the better test score there, which "
+    "favours fine-tuning a little.",
+)  # fmt: skip
+
+C08 = Claim(
+    tag="C08",
+    lesson="02",
+    statement="As target data shrinks, scratch falls fastest.",
+    primary=(
+        Part("what scratch loses more than frozen, most to fewest labels",
+             lost(SCRATCH) - lost(HEAD_ONLY), above=0.0),
+        Part("what scratch loses more than full fine-tuning, most to fewest labels",
+             lost(SCRATCH) - lost(FULL), above=0.0),
+    ),
+    details=(
+        Part("frozen minus pixels at the most labels", most(HEAD_ONLY) - most(PIXELS), above=0.0),
+        Part("frozen minus a random net at the most labels",
+             most(HEAD_ONLY) - most(RANDOM), above=0.0),
+    ),
+    trials=lambda size: grid(size, size["trains"], size["strategies"])
+    + grid(size, [max(size["trains"])], BASELINES),
+    measure=transfer,
+    plot=Lines("train", {"test": "test accuracy"}, by="strategy", log=True, xlabel=LABELS,
+               title="Less and less data"),
+    # 700 pictures are 7 passes over 100 labels: those runs are kept from C06.
+    live={**LIVE, "strategies": (SCRATCH, HEAD_ONLY), "trains": (25, 100), "pictures": 700},
+    quick={**QUICK, "seeds": (0,), "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 72),
+           "pictures": 150},
+    full={**STUDY, "seeds": (0, 1, 2), "rates": (0.3, 1.0),
+          "strategies": (SCRATCH, HEAD_ONLY, FULL), "trains": (24, 60, 150, 400, 1_000),
+          "pictures": 3_000},
+    why_not=UNLIMITED,
+    note="Nothing falls below guessing: where scratch hardly works at all it has little left to "
+    "lose, and the claim speaks of a range that starts further to the right.",
+)  # fmt: skip
+
+C09 = Claim(
+    tag="C09",
+    lesson="02",
+    statement="The size x similarity rule of thumb: little similar data, the head only; little "
+    "different data, few layers; much similar data, all layers; much different data, all layers or "
+    "scratch.",
+    primary=tuple(advised_part(*cell) for cell in ADVICE),
+    trials=cell_trials,
+    measure=transfer,
+    tidy=with_cells,
+    plot=Bars("strategy", {"test": "test score"}, facet="pictures", across="labels", order=LANES,
+              mark=("advised", "named by the rule of thumb")),
+    live={"tasks": tuple(SIMILARITY), "strategies": (SCRATCH, HEAD_ONLY, FINE, FULL), "batch": 16,
+          "cells": ((30, 5, (1.0,), (0, 1)),)},
+    quick={"tasks": tuple(SIMILARITY), "strategies": (SCRATCH, HEAD_ONLY), "batch": 16,
+           "cells": ((24, 3, (1.0,), (0,)),)},
+    full={"tasks": tuple(SIMILARITY), "strategies": (HEAD_ONLY, FINE, SCRATCH, FULL), "batch": 32,
+          # labels in all, passes, multiples of each strategy's rate, draws
+          "cells": ((100, 20, (0.3, 1.0), (0, 1, 2)), (1_000, 6, (1.0,), (0, 1, 2)),
+                    (10_000, 2, (1.0,), (0, 1)))},
+    why_not=UNLIMITED,
+    note="In a cell every strategy sees as many pictures and tries as many rates; baselines have "
+    "one draw. Of two strategies that are named, and of the others, the one with the best mean "
+    "test score is compared.",
+)  # fmt: skip
+
+C10 = Claim(
+    tag="C10",
+    lesson="02",
+    statement="A frozen backbone is cheap: seconds per epoch, trainable parameters, memory.",
+    primary=(
+        Part("an epoch of full fine-tuning against one of feature extraction without a cache",
+             seconds(FULL, False) / seconds(HEAD_ONLY, False), above=1.5, unit=TIMES),
+        Part("an epoch of full fine-tuning against one of feature extraction with features kept",
+             seconds(FULL, False) / seconds(HEAD_ONLY, True), above=10, unit=TIMES),
+    ),
+    trials=cost_trials,
+    measure=cost,
+    tidy=with_lanes,
+    plot=Bars("lane", {"epoch": "seconds per epoch", "trainable_parameters": "trainable parameters",
+                       "megabytes": "MB held by a step"},
+              logs=("epoch", "trainable_parameters"), looks=KEPT_LOOKS,
+              title="{train} pictures, {batch} in a step"),
+    live={**SIMILAR, "train": 128, "seeds": (0, 1, 2), "batch": 32, "epochs": 3},
+    quick={**SIMILAR, "train": 64, "seeds": (0, 1), "batch": 32, "epochs": 2},
+    full={**SIMILAR, "train": 1_000, "seeds": (0, 1, 2, 3, 4), "batch": 32, "epochs": 5},
+    photos={**ON_PHOTOS, "epochs": 2},
+    note="The draws are repeats on one machine; the first epoch, which computes what is kept, does "
+    "not count.",
+)  # fmt: skip
+
+C11 = Claim(
+    tag="C11",
+    lesson="02",
+    statement="Head first, then unfreeze (LP-FT) beats unfreezing at once, most of all under shift "
+    "(Kumar et al. 2022).",
+    primary=(
+        Part("head first minus at once, by day as in training",
+             value("test", strategy=LP_FT) - value("test", strategy=FULL), above=0.0),
+        Part("head first minus at once, at night",
+             value("shifted", strategy=LP_FT) - value("shifted", strategy=FULL), above=0.0),
+    ),
+    details=(
+        Part("head first minus pixels, by day",
+             value("test", strategy=LP_FT) - value("test", strategy=PIXELS), above=0.0),
+    ),
+    trials=head_first_trials,
+    measure=head_first,
+    plot=Bars("strategy", {"test": "test accuracy by day, as in training",
+                           "shifted": "test accuracy at night: the shift"},
+              title="Head first? {train} labels"),
+    live={**SIMILAR, "train": 60, "seeds": (0, 1, 2), "epochs": 6},
+    quick={**SIMILAR, "train": 36, "seeds": (0,), "epochs": 2},
+    full={**SIMILAR, "train": 100, "seeds": (0, 1, 2, 3, 4), "epochs": 12},
+    note="No training picture shows the night. Equal rates and passes; with head first the head "
+    "has half of them alone.",
+)  # fmt: skip
+
+behind = most(SCRATCH) - best_on_average(most(HEAD_ONLY), most(FULL))
+
+C12 = Claim(
+    tag="C12",
+    lesson="02",
+    statement="Pretraining does not always help: with labels enough, scratch draws level.",
+    primary=(
+        Part("scratch minus the better pretrained start at the most labels", behind, above=-0.01),
+    ),
+    details=(
+        Part("scratch minus pixels at the most labels", most(SCRATCH) - most(PIXELS), above=0.0),
+    ),
+    trials=lambda size: grid(size, size["trains"], (SCRATCH, HEAD_ONLY, FULL))
+    + grid(size, [max(size["trains"])], BASELINES),
+    measure=transfer,
+    plot=Lines("train", {"test": "test accuracy"}, by="strategy", log=True, xlabel=LABELS,
+               title="A target that pretraining does not help"),
+    live={"task": "digits", "seeds": (0, 1), "batch": 16, "rates": (1.0,), "trains": (40, 400),
+          "pictures": 800},
+    quick={"task": "digits", "seeds": (0,), "batch": 16, "rates": (1.0,), "trains": (20, 60),
+           "pictures": 120},
+    full={"task": "digits", "seeds": (0, 1, 2), "batch": 16, "rates": (1.0,),
+          "trains": (30, 100, 300, 1_000), "pictures": 3_000},
+    why_not=UNLIMITED,
+    note="Equal numbers of pictures seen. The better pretrained start is the one with the better "
+    "mean test score.",
+)  # fmt: skip
+
+C13 = Claim(
+    tag="C13",
+    lesson="02",
+    statement="Tune the block the shift is in: early ones for a change of the picture, late ones "
+    "for a change of the labels (Lee et al. 2022).",
+    primary=(
+        Part("blur: early minus late blocks", early("blur") - late("blur"), above=0.0),
+        Part("colour: early minus late blocks", early("colour") - late("colour"), above=0.0),
+        Part("relabelled: late minus early blocks",
+             late("relabelled") - early("relabelled"), above=0.0),
+    ),
+    trials=surgery_trials,
+    measure=surgery,
+    plot=Bars("block", {"test": "test accuracy"}, across="shift",
+              looks={EVERYTHING: WHOLE, NOTHING: WHOLE,
+                     **dict.fromkeys(("stem", "layer1", "layer2", "layer3", "layer4", "head"),
+                                     BLOCK)},
+              title="The block that learns"),
+    live={**SIMILAR, "train": 120, "target": 36, "seeds": (0, 1), "epochs": 3, "rates": (3e-3,)},
+    quick={**SIMILAR, "train": 24, "target": 12, "seeds": (0,), "epochs": 1, "rates": (3e-3,)},
+    full={**SIMILAR, "train": 300, "target": 60, "seeds": (0, 1, 2), "epochs": 8,
+          "rates": (1e-3, 5e-3)},
+    why_not="known factors of every picture",
+    note="Early is the better of stem and layer1, late the better of layer4 and head, by the test "
+    "score of each draw. Every block tries the same rates.",
+)  # fmt: skip
+
+C35 = Claim(
+    tag="C35",
+    lesson="02",
+    statement="On little data a net from scratch memorises; a pretrained start regularises.",
+    primary=(
+        Part("scratch on its training pictures, accuracy",
+             value("train_accuracy", strategy=SCRATCH), above=0.8, unit=SHARE),
+        Part("gap between training and test accuracy, scratch minus frozen",
+             gap(SCRATCH) - gap(HEAD_ONLY), above=0.1),
+        Part("gap between training and test accuracy, scratch minus full fine-tuning",
+             gap(SCRATCH) - gap(FULL), above=0.1),
+    ),
+    trials=lambda size: grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, FULL, *BASELINES)),
+    measure=transfer,
+    plot=Bars("strategy", {"train_accuracy": "accuracy on training pictures",
+                           "test": "accuracy on test pictures"},
+              title="Learnt or memorised? {train} labels"),
+    live={**LIVE, "train": 100, "epochs": 7},
+    quick={**QUICK, "train": 48, "epochs": 6},
+    full={**STUDY, "train": 100, "epochs": (15, 40)},
+    photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},
+)  # fmt: skip
+
+C36 = Claim(
+    tag="C36",
+    lesson="02",
+    statement="Frozen depth: each frozen stage saves time and parameters, and lowers the ceiling "
+    "of what can be reached.",
+    primary=(
+        Part("an epoch with no stage frozen against one with all frozen and features kept",
+             value("epoch", frozen=min) / value("epoch", frozen=max), above=10, unit=TIMES),
+        Part("the best other depth minus the head alone, test accuracy",
+             best_on_average(*(with_frozen(n) for n in range(STAGES))) - with_frozen(max),
+             above=0.0),
+    ),
+    trials=depth_trials,
+    measure=depth,
+    plot=Lines("frozen", {"test": "test accuracy", "epoch": "seconds per epoch",
+                          "trainable_parameters": "trainable parameters"},
+               by="strategy", logs=("epoch", "trainable_parameters"), xlabel="frozen stages",
+               title="{train} labels"),
+    live={**SIMILAR, "train": 64, "seeds": (0, 1), "epochs": 3},
+    quick={**SIMILAR, "train": 36, "seeds": (0,), "epochs": 2},
+    full={**SIMILAR, "train": 400, "seeds": (0, 1, 2), "epochs": 8},
+    note="The best depth is the one with the best mean test score, which favours it.",
+)  # fmt: skip
+
+CLAIMS = (C06, C07, C08, C09, C10, C11, C12, C13, C35, C36)

@@ -12,6 +12,7 @@ import pandas as pd
 from course_lib.lab.looks import BASELINES, Looks, looks_of
 
 Columns = Mapping[str, str]  # measured column -> what the axis says
+MANY = 9  # points along an axis up to which each is named
 
 
 class Plot(Protocol):
@@ -28,8 +29,10 @@ class Bars:
     Facets of a single column stand side by side.
 
     by: the setting whose values are the bars. columns: what is measured -> title of its panel.
-    facet: a setting with a line of panels for each of its values. order: of the bars, from above
-    (default: as in the rows, baselines last). logs: columns on a logarithmic axis.
+    facet: a setting with a line of panels for each of its values. across: one with a panel for each
+    of them, side by side. order: of the bars, from above (default: as in the rows, baselines last).
+    logs: columns on a logarithmic axis. mark: (column, words): bars where the column is true carry
+    an arrow, and the words say what it means.
     title: of the figure; {name} stands for a setting that all rows share.
     """
 
@@ -37,50 +40,57 @@ class Bars:
     columns: Columns
     title: str = ""
     facet: str | None = None
+    across: str | None = None
     order: Sequence[str] = ()
     logs: Sequence[str] = ()
+    mark: tuple[str, str] | None = None
     looks: Looks = field(default_factory=dict)
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return summary(rows, [*([self.facet] if self.facet else []), self.by], self.columns)
+        keys = [key for key in (self.facet, self.across, self.by) if key]
+        return summary(rows, keys, self.columns)
 
     def alt(self, rows: pd.DataFrame) -> str:
         return f"Bars for means, a mark for every draw. {told(self.table(rows), self.columns)}"
 
     def draw(self, rows: pd.DataFrame):
         names = in_order(rows[self.by], self.order)[::-1]
-        facets = list(dict.fromkeys(rows[self.facet])) if self.facet else [None]
+        facet, across = self.facet, self.across
+        if facet and not across and len(self.columns) == 1:
+            facet, across = None, facet
+        facets = list(dict.fromkeys(rows[facet])) if facet else [None]
+        beside = list(dict.fromkeys(rows[across])) if across else [None]
+        places = [(value, *column) for value in beside for column in self.columns.items()]
         looks = looks_of(names, self.looks)
-        beside = len(self.columns) == 1 and len(facets) > 1
-        fig, panels = _panels(
-            1 if beside else len(facets),
-            len(facets) if beside else len(self.columns),
-            0.5 * len(names) + 1.1,
-            sharey=True,
-            width=3.1 if beside else 4.2,
-        )
-        panels = panels.T if beside else panels
-        for line, facet in zip(panels, facets, strict=True):
-            here = rows if facet is None else rows[rows[self.facet] == facet]
-            for ax, (column, title) in zip(line, self.columns.items(), strict=True):
+        width = 4.2 if len(places) < 3 else 3.3
+        height = 0.5 * len(names) + 1.1
+        fig, panels = _panels(len(facets), len(places), height, width, sharey=True)
+        for line, of_line in zip(panels, facets, strict=True):
+            for ax, (value, column, title) in zip(line, places, strict=True):
+                here = rows if of_line is None else rows[rows[facet] == of_line]
+                here = here if value is None else here[here[across] == value]
                 self._panel(ax, here, column, names, looks)
                 ax.set_xlabel(title)
-                if facet is not None:
-                    ax.set_title(fill(str(facet), 28))
+                said = [fill(str(one), 28) for one in (of_line, value) if one is not None]
+                ax.set_title("\n".join(said))
+        if self.mark:
+            fig.supxlabel(f"◄ {self.mark[1]}", fontsize=9)
         _title(fig, self.title, rows)
         return fig
 
     def _panel(self, ax, rows: pd.DataFrame, column: str, names: list[str], looks: Looks) -> None:
         logarithmic = column in self.logs
         for place, name in enumerate(names):
-            values = rows.loc[rows[self.by] == name, column].dropna().to_numpy(float)
+            mine = rows[rows[self.by] == name].dropna(subset=[column])
+            values = mine[column].to_numpy(float)
             if not len(values):
                 continue
             look = looks[name]
+            arrow = " ◄" if self.mark and mine[self.mark[0]].any() else ""
             ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
             ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
             ax.annotate(
-                _number(values.mean()),
+                _number(values.mean()) + arrow,
                 (values.max(), place),
                 xytext=(7, 0),
                 textcoords="offset points",
@@ -93,7 +103,8 @@ class Bars:
             ax.set_xscale("log")
             ax.set_xlim(right=ax.get_xlim()[1] * 4)
         elif rows[column].max() <= 1 and rows[column].min() >= 0:
-            ax.set_xlim(0, 1.13)
+            ax.set_xlim(0, 1.2 if self.mark else 1.13)
+            ax.set_xticks(np.linspace(0, 1, 6))
         else:
             ax.margins(x=0.16)
         ax.grid(axis="y", visible=False)
@@ -104,8 +115,9 @@ class Lines:
     """Means as lines with a band from the lowest to the highest draw; a panel per column and facet.
 
     x: the setting along the axis. columns: measured column -> label of its axis. by: a line per
-    value of this setting (one line without). log: the axis. xlabel: default x. across: how many
-    facets stand side by side, on one scale. A baseline measured once is a horizontal line.
+    value of this setting (one line without). log: the axis. logs: columns on a logarithmic axis.
+    xlabel: default x. across: how many facets stand side by side, on one scale. Rows without x, and
+    a baseline measured once, are horizontal lines.
     """
 
     x: str
@@ -115,6 +127,7 @@ class Lines:
     facet: str | None = None
     across: int = 1
     log: bool = False
+    logs: Sequence[str] = ()
     xlabel: str = ""
     order: Sequence[str] = ()
     looks: Looks = field(default_factory=dict)
@@ -124,10 +137,14 @@ class Lines:
         return summary(rows, keys, self.columns)
 
     def alt(self, rows: pd.DataFrame) -> str:
-        table = self.table(rows)
+        table, what = self.table(rows), ""
+        if rows[self.x].nunique() > MANY:  # the table has the points between
+            keys, what = [key for key in (self.facet, self.by) if key], ", first and last points"
+            lines = table.groupby(keys or (lambda _: "all"))
+            table = pd.concat([lines.head(1), lines.tail(1)]).drop_duplicates().sort_index()
         return (
             f"Lines of means against {self.xlabel or self.x}, bands from the lowest to the highest "
-            f"draw. {told(table, self.columns)}"
+            f"draw{what}. {told(table, self.columns)}"
         )
 
     def draw(self, rows: pd.DataFrame):
@@ -178,11 +195,13 @@ class Lines:
         values = sorted(rows[self.x].dropna().unique())
         if self.log:
             ax.set_xscale("log")
-        if len(values) <= 9 and (self.log or not _crowded(values)):
+        if len(values) <= MANY and (self.log or not _crowded(values)):
             said = [f"{v:g}" if isinstance(v, (int, float, np.number)) else v for v in values]
             ax.set_xticks(values, said)
             ax.minorticks_off()
-        if rows[column].max() <= 1 and rows[column].min() >= 0:
+        if column in self.logs:
+            ax.set_yscale("log")
+        elif rows[column].max() <= 1 and rows[column].min() >= 0:
             ax.set_ylim(0, 1.02)
         ax.set_xlabel(self.xlabel or self.x)
         if self.across == 1 or ax.get_subplotspec().is_first_col():

@@ -94,8 +94,8 @@ def measured_cells() -> list[dict]:
 
     Each: task, metric, train (labels), similarity, means and spreads by strategy, best, verdict.
     """
-    from course_lib.experiments import size_and_similarity, stored_result
-    from course_lib.experiments.trials import metric_name
+    from course_lib.claims import stored_result
+    from course_lib.claims.trials import advice
 
     try:
         rows = stored_result("C09").rows
@@ -104,7 +104,7 @@ def measured_cells() -> list[dict]:
     return [
         {
             "task": cell.task,
-            "metric": metric_name([{"task": cell.task}]),
+            "metric": f"test {advice.METRIC[cell.task]}",
             "train": cell.train,
             "similarity": cell.similarity,
             "means": cell.means,
@@ -112,7 +112,7 @@ def measured_cells() -> list[dict]:
             "best": cell.best,
             "verdict": cell.verdict,
         }
-        for cell in size_and_similarity.cells(rows)
+        for cell in advice.cells(rows)
     ]
 
 

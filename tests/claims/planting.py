@@ -15,17 +15,11 @@ CUSTOM: dict[tuple[str, str], Callable[[pd.DataFrame, float], pd.DataFrame]] = {
 def planted(part: Part, rows: pd.DataFrame, target: float) -> pd.DataFrame:
     """Tidy rows in which every draw of the part's quantity is `target`, give or take a little.
 
-    In each draw the columns that lead the quantity are moved by one amount: found in one step where
-    the quantity is linear in them, else by bisection.
+    In each draw the columns that lead the quantity are moved by one amount, which is looked for.
     """
     quantity = part.quantity
     draws = quantity(rows).index
     wanted = target + pd.Series(jitter(len(draws)), draws) * 1e-4 * max(1e-2, abs(target))
-    start = quantity(rows)
-    slope = quantity(moved(quantity, rows, pd.Series(1.0, draws))) - start
-    found = moved(quantity, rows, (wanted - start) / slope)
-    if np.allclose(quantity(found), wanted, rtol=0, atol=1e-9):
-        return found
     low, high = pd.Series(-1.0, draws), pd.Series(1.0, draws)
     for _ in range(60):  # widen until every draw is bracketed
         if (quantity(moved(quantity, rows, low)) > wanted).any():
@@ -34,11 +28,17 @@ def planted(part: Part, rows: pd.DataFrame, target: float) -> pd.DataFrame:
             high *= 2
         else:
             break
-    for _ in range(60):
+    for step in range(120):  # most quantities are straight lines: try that, then halve
         middle = (low + high) / 2
-        below = quantity(moved(quantity, rows, middle)) < wanted
-        low, high = low.where(~below, middle), high.where(below, middle)
-    found = moved(quantity, rows, (low + high) / 2)
+        if step % 2 == 0:
+            at_low, at_high = (quantity(moved(quantity, rows, end)) for end in (low, high))
+            straight = low + (high - low) * (wanted - at_low) / (at_high - at_low)
+            middle = straight.where(at_low < at_high, middle)
+        value = quantity(moved(quantity, rows, middle))
+        if np.allclose(value, wanted, rtol=0, atol=1e-9):
+            break
+        low, high = low.where(value >= wanted, middle), high.where(value < wanted, middle)
+    found = moved(quantity, rows, middle)
     np.testing.assert_allclose(quantity(found), wanted, atol=1e-6)
     return found
 

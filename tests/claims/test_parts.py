@@ -1,5 +1,6 @@
 """Every part of every claim: rows just above its threshold and just below it are judged apart."""
 
+from functools import cache
 from importlib import import_module
 
 import pytest
@@ -20,6 +21,12 @@ PARTS = {
 }
 
 
+@cache
+def tidy_rows(tag):
+    stored = stored_result(tag)
+    return stored.claim.tidy(stored.rows)
+
+
 def test_the_thresholds_of_all_parts_are_written_down_a_second_time():
     assert set(PARTS) == set(THRESHOLDS)
 
@@ -27,8 +34,7 @@ def test_the_thresholds_of_all_parts_are_written_down_a_second_time():
 @pytest.mark.parametrize("tag_and_part", THRESHOLDS, ids=lambda one: " ".join(one))
 def test_rows_just_above_and_just_below_the_threshold_give_different_verdicts(tag_and_part):
     part, threshold = PARTS[tag_and_part], THRESHOLDS[tag_and_part]
-    stored = stored_result(tag_and_part[0])
-    rows = stored.claim.tidy(stored.rows)
+    rows = tidy_rows(tag_and_part[0])
     little = 0.01 * max(abs(threshold), 0.1)
     plant = CUSTOM.get(tag_and_part, lambda rows, target: planted(part, rows, target))
     verdicts = [

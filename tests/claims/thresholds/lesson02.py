@@ -3,9 +3,46 @@
 Changing a rule means changing it here too, on purpose.
 """
 
+AHEAD = "minus the best other strategy"
+
 THRESHOLDS = {
     ("C06", "frozen minus scratch, test accuracy"): 0.20,
     ("C06", "frozen minus pixels"): 0.0,
     ("C06", "frozen minus a random net"): 0.0,
+    ("C07", "frozen minus scratch after one pass, validation accuracy"): 0.0,
+    ("C07", "what frozen gains in its second half, validation accuracy"): 0.03,
+    ("C07", "the better fine-tuning minus frozen at the end, test accuracy"): 0.0,
+    ("C07", "frozen minus scratch at the end, test accuracy"): 0.0,
+    ("C08", "what scratch loses more than frozen, most to fewest labels"): 0.0,
+    ("C08", "what scratch loses more than full fine-tuning, most to fewest labels"): 0.0,
+    ("C08", "frozen minus pixels at the most labels"): 0.0,
+    ("C08", "frozen minus a random net at the most labels"): 0.0,
+    ("C09", f"small, similar: feature extraction {AHEAD}"): 0.0,
+    ("C09", f"small, different: fine-tuning {AHEAD}"): 0.0,
+    ("C09", f"medium, similar: fine-tuning or full fine-tuning {AHEAD}"): 0.0,
+    ("C09", f"medium, different: full fine-tuning {AHEAD}"): 0.0,
+    ("C09", f"large, similar: full fine-tuning {AHEAD}"): 0.0,
+    ("C09", f"large, different: full fine-tuning or scratch {AHEAD}"): 0.0,
+    (
+        "C10",
+        "an epoch of full fine-tuning against one of feature extraction without a cache",
+    ): 1.5,
+    (
+        "C10",
+        "an epoch of full fine-tuning against one of feature extraction with features kept",
+    ): 10.0,
+    ("C11", "head first minus at once, by day as in training"): 0.0,
+    ("C11", "head first minus at once, at night"): 0.0,
+    ("C11", "head first minus pixels, by day"): 0.0,
+    ("C12", "scratch minus the better pretrained start at the most labels"): -0.01,
+    ("C12", "scratch minus pixels at the most labels"): 0.0,
+    ("C13", "blur: early minus late blocks"): 0.0,
+    ("C13", "colour: early minus late blocks"): 0.0,
+    ("C13", "relabelled: late minus early blocks"): 0.0,
+    ("C35", "scratch on its training pictures, accuracy"): 0.8,
+    ("C35", "gap between training and test accuracy, scratch minus frozen"): 0.1,
+    ("C35", "gap between training and test accuracy, scratch minus full fine-tuning"): 0.1,
+    ("C36", "an epoch with no stage frozen against one with all frozen and features kept"): 10.0,
+    ("C36", "the best other depth minus the head alone, test accuracy"): 0.0,
 }
 CUSTOM = {}

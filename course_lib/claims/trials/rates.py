@@ -1,0 +1,229 @@
+"""Differential learning rates: what they overwrite (C14), and sweeps of them (C15 to C17)."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from course_lib.claims.trials import sources
+from course_lib.claims.trials import transfer as shared
+from course_lib.data.tasks import load_task
+from course_lib.lab.looks import BASELINES
+from course_lib.lab.quantities import DRAW
+from course_lib.train import strategies as S
+from course_lib.train.fit import fit
+from course_lib.train.forgetting import Meter, source_accuracy
+from course_lib.train.tuning import tune
+
+LARGE, SMALL, DIFFERENTIAL = "one large rate", "one small rate", "ratio 100"
+RATIO, DECAY = "head_lr_ratio", "layer_decay"  # fields of a Strategy that are swept
+# Head rate and head rate / backbone rate, from the first step on: no warm-up that would hide it.
+OVERWRITING = {
+    LARGE: {"lr": 1e-2, RATIO: 1.0},
+    SMALL: {"lr": 1e-4, RATIO: 1.0},
+    DIFFERENTIAL: {"lr": 1e-2, RATIO: 100.0},
+}
+AT_ONCE, GRADUAL, HEAD_FIRST = "at once", "gradually, last first", "head first (LP-FT)"
+SCHEDULES = {
+    AT_ONCE: S.FULL_FINE_TUNING,
+    GRADUAL: S.GRADUAL_ONE_SCHEDULE,
+    HEAD_FIRST: S.LP_FT_ONE_SCHEDULE,
+}
+CHOSEN = "chosen on validation"
+
+
+def tuned(trial: dict) -> dict:
+    """Train with each head rate of the trial, keep the best on validation, measure that one.
+
+    trial: task, train, seed, epochs, batch, and of the strategy the fields in `strategy`; or the
+    name of a baseline.
+    """
+    if trial["name"] in BASELINES:
+        return shared.baseline(trial, trial["name"])
+    tuning = tune(
+        shared.backbone(),
+        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
+        replace(S.FULL_FINE_TUNING, **trial["strategy"]),
+        rates=trial["rates"],
+        epochs=trial["epochs"],
+        batch_size=trial["batch"],
+        seed=trial["seed"],
+        widen=0,
+        progress=False,
+    )
+    run = tuning.run
+    source = sources.source(sources.SOURCE_PICTURES)
+    return {
+        "test": run.test,
+        "validation": run.validation,
+        "source": source_accuracy(run.model, run.source_head, source),
+        "lr": run.strategy.lr,
+        "seconds": run.seconds,
+        "tuning_seconds": tuning.seconds,
+    }
+
+
+def overwriting(trial: dict) -> dict:
+    """Drift of each stage and source accuracy step by step, and the target accuracy at the end."""
+    if trial["name"] in BASELINES:
+        return shared.baseline(trial, trial["name"])
+    task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    strategy = S.Strategy(trial["name"], trainable="all", warmup=0.0, **OVERWRITING[trial["name"]])
+    meter = Meter(
+        shared.backbone(),
+        source=sources.source(trial["source_pictures"]),
+        pictures=task.train.pictures[:32],
+        every=tuple(trial["steps"]),
+    )
+    run = fit(
+        shared.backbone(),
+        task,
+        strategy,
+        trial["epochs"],
+        batch_size=trial["batch"],
+        seed=trial["seed"],
+        validate_every=0,
+        on_tick=meter,
+        progress=False,
+    )
+    return {
+        "at": [reading.step for reading in meter.readings],
+        "source": [reading.source for reading in meter.readings],
+        "drift": [reading.drift for reading in meter.readings],
+        "cka": [reading.cka for reading in meter.readings],
+        "test": run.test,
+        "seconds": run.seconds,
+    }
+
+
+# ---- trials -------------------------------------------------------------------------------------
+
+
+def overwriting_trials(size: dict) -> list[dict]:
+    return [
+        {
+            **_common(size, seed),
+            "name": name,
+            "steps": size["steps"],
+            "source_pictures": size["source_pictures"],
+        }
+        for name in OVERWRITING
+        for seed in size["seeds"]
+    ] + _baselines(size)
+
+
+def ratio_trials(size: dict) -> list[dict]:
+    return _sweep(size, size["ratios"], lambda ratio: {RATIO: ratio})
+
+
+def decay_trials(size: dict) -> list[dict]:
+    return _sweep(size, size["decays"], lambda decay: {RATIO: 10.0, DECAY: decay})
+
+
+def schedule_trials(size: dict) -> list[dict]:
+    return [
+        {
+            **_common(size, seed, task),
+            "name": name,
+            "strategy": {
+                "head_epochs": min(SCHEDULES[name].head_epochs, size["epochs"] // 2),
+                "unfreeze_every": SCHEDULES[name].unfreeze_every,
+            },
+            "rates": size["rates"],
+        }
+        for task in size["tasks"]
+        for name in size["schedules"]
+        for seed in size["seeds"]
+    ] + [trial for task in size["tasks"] for trial in _baselines(size, task)]
+
+
+def _sweep(size: dict, values, fields) -> list[dict]:
+    """A trial for every value, head rate and draw: validation chooses among the rates later."""
+    return [
+        {
+            **_common(size, seed),
+            "name": f"{value:g}",
+            "strategy": fields(value),
+            "rates": [rate],
+        }
+        for value in values
+        for rate in size["rates"]
+        for seed in size["seeds"]
+    ] + _baselines(size)
+
+
+def _common(size: dict, seed: int, task: str | None = None) -> dict:
+    return {
+        "task": task or size["task"],
+        "train": size["train"],
+        "seed": seed,
+        "epochs": size["epochs"],
+        "batch": size["batch"],
+    }
+
+
+def _baselines(size: dict, task: str | None = None) -> list[dict]:
+    return [
+        {**_common(size, seed, task), "name": name} for name in BASELINES for seed in size["seeds"]
+    ]
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+def by_step(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per run, draw and reading: `step`, `source`, `left` (of the source accuracy at the
+    start), drift and cka of each stage ("drift.layer4"). Baselines keep their rows, without step.
+
+    Where nothing has moved yet there is no drift: it would have no place on a logarithmic axis.
+    """
+    ran = rows["at"].map(lambda steps: isinstance(steps, list))
+    runs = rows[ran].assign(start=[source[0] for source in rows.loc[ran, "source"]])
+    long = runs.rename(columns={"at": "step"}).explode(
+        ["step", "source", "drift", "cka"], ignore_index=True
+    )
+    for name in ("drift", "cka"):
+        nested = pd.DataFrame(long.pop(name).tolist()).add_prefix(f"{name}.")
+        long = long.join(nested.where(nested > 0) if name == "drift" else nested)
+    long = long.astype({"step": float, "source": float})
+    long["left"] = long["source"] / long["start"]
+    rest = rows[~ran].drop(columns=["at", "source", "drift", "cka"])
+    return pd.concat([long, rest], ignore_index=True)
+
+
+def swept(field: str):
+    """tidy for a sweep of a strategy's field: its `value`, the head `rate`, and the `line` of the
+    figure on which a row lies.
+
+    Rows that validation chose among the rates of a draw are there a second time, on the line
+    CHOSEN and without rate.
+    """
+
+    def tidy(rows: pd.DataFrame) -> pd.DataFrame:
+        rate = rows["rates"].map(lambda rates: rates[0] if isinstance(rates, list) else None)
+        lines = rate.map(lambda one: f"head rate {one:g}", na_action="ignore")
+        rows = rows.assign(
+            value=rows[f"strategy.{field}"],
+            rate=rate.astype(float),
+            line=lines.fillna(rows["name"]),
+        )
+        best = rows.loc[rows.groupby(["value", DRAW])["validation"].idxmax()]
+        return pd.concat([rows, best.assign(line=CHOSEN, rate=None)], ignore_index=True)
+
+    return tidy
+
+
+def best_value(rows: pd.DataFrame, field: str) -> float:
+    """The value of a strategy's field with the best mean test accuracy, each at the head rate that
+    validation chose."""
+    tidy = swept(field)(rows)
+    means = tidy[tidy["line"] == CHOSEN].groupby("value")["test"].mean()
+    return float(means.idxmax())
+
+
+def half_lost(rows: pd.DataFrame, name: str = LARGE) -> tuple[int | None, list[int]]:
+    """The step at which a run of C14 had lost half of its source accuracy (None: it never had), and
+    the steps at which readings were taken. Means over the draws."""
+    runs = by_step(rows)
+    left = runs[runs["name"] == name].groupby("step")[["source", "start"]].mean()
+    lost = left.index[left["source"] < left["start"] / 2]
+    return (int(lost[0]) if len(lost) else None), [int(step) for step in left.index[1:]]

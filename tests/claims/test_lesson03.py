@@ -1,0 +1,168 @@
+"""Lesson 03's claims: what is made of their rows, and each of them once on a tiny task."""
+
+import pandas as pd
+import pytest
+
+from course_lib.claims import lesson03
+from course_lib.claims.trials import rates
+from course_lib.lab.claim import result_of
+from course_lib.lab.looks import BASELINES
+from tests.claims.tiny import run_tiny
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.mark.filterwarnings("ignore:full fine-tuning never unlocks")  # in three epochs
+@pytest.mark.parametrize("claim", lesson03.CLAIMS, ids=lambda claim: claim.tag)
+def test_every_claim_measures_judges_and_draws_on_a_tiny_task(claim, tiny_world):
+    run_tiny(claim, train=20, epochs=3, batch=10, seeds=(0, 1), steps=(1, 4), source_pictures=10)
+
+
+def jitter(seed):
+    return 0.002 * (seed - 1)
+
+
+def baselines(score=0.5):
+    return [
+        {
+            "task": "digits",
+            "train": 60,
+            "seed": seed,
+            "name": name,
+            "test": score,
+            "validation": 0.9,
+        }
+        for name in BASELINES
+        for seed in SEEDS
+    ]
+
+
+# ---- C14 ----------------------------------------------------------------------------------------
+
+
+def watched(name, left, test):
+    """Rows of C14 as stored, source accuracy at steps 0, 1, 8 and 20."""
+    return [
+        {
+            "task": "digits", "train": 60, "seed": seed, "name": name, "at": [0, 1, 8, 20],
+            "source": [0.9, *(value + jitter(seed) for value in left)],
+            "drift": [{"stem": 0.1 * i, "layer4": 0.2 * i} for i in range(4)],
+            "cka": [{"stem": 1.0, "layer4": 1 - 0.1 * i} for i in range(4)],
+            "test": test + jitter(seed),
+        }
+        for seed in SEEDS
+    ]  # fmt: skip
+
+
+def c14(large=(0.4, 0.1, 0.1), differential=(0.9, 0.9, 0.9), tests=(0.2, 0.8)):
+    return pd.DataFrame(
+        [
+            *watched(rates.LARGE, large, tests[0]),
+            *watched(rates.DIFFERENTIAL, differential, tests[1]),
+            *baselines(),
+        ]
+    )
+
+
+def test_what_is_left_is_read_at_the_eighth_batch_as_a_share_of_the_start():
+    long = rates.by_step(c14())
+    lost, kept, ahead = (part.quantity(long) for part in lesson03.C14.primary)
+    assert lost.to_list() == pytest.approx([(0.1 + jitter(seed)) / 0.9 for seed in SEEDS])
+    assert kept.to_list() == pytest.approx([(0.9 + jitter(seed)) / 0.9 for seed in SEEDS])
+    assert ahead.to_list() == pytest.approx([0.6] * 3)
+    at_8 = long[(long["name"] == rates.LARGE) & (long["step"] == 8)]
+    assert at_8["drift.layer4"].tolist() == pytest.approx([0.4] * 3)
+    assert at_8["cka.layer4"].tolist() == pytest.approx([0.8] * 3)
+    assert long.loc[long["step"] == 0, "drift.stem"].isna().all()
+    assert len(long) == 2 * 3 * 4 + 6
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({}, "holds"),
+        ({"large": (0.9, 0.85, 0.1)}, "does not hold here"),  # lost, but after the first batches
+        ({"differential": (0.9, 0.7, 0.9)}, "does not hold here"),
+        ({"tests": (0.8, 0.2)}, "does not hold here"),
+    ],
+)
+def test_c14_asks_for_loss_retention_and_a_better_target(changed, verdict):
+    assert result_of(lesson03.C14, c14(**changed), all_of_them=True).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("large", "lost"),
+    [((0.4, 0.1, 0.1), 1), ((0.9, 0.85, 0.1), 20), ((0.9, 0.9, 0.9), None)],
+)
+def test_the_step_at_which_half_was_lost(large, lost):
+    assert rates.half_lost(c14(large=large)) == (lost, [1, 8, 20])
+
+
+# ---- C15, C16 -----------------------------------------------------------------------------------
+
+
+def swept(field, table):
+    """Rows of C15 or C16: {value: {head rate: (validation, test)}}."""
+    rows = [
+        {
+            "task": "digits", "train": 60, "seed": seed, "name": f"{value:g}",
+            f"strategy.{field}": value, "rates": [rate], "source": 0.5,
+            "validation": validation + jitter(seed), "test": test + jitter(seed),
+        }
+        for value, scores in table.items()
+        for rate, (validation, test) in scores.items()
+        for seed in SEEDS
+    ]  # fmt: skip
+    return pd.DataFrame([*rows, *baselines()])
+
+
+def test_every_ratio_chooses_its_rate_on_validation_and_not_on_test():
+    table = {
+        1.0: {1e-3: (0.70, 0.60), 1e-2: (0.10, 0.99)},
+        10.0: {1e-3: (0.60, 0.60), 1e-2: (0.65, 0.62)},
+        100.0: {1e-3: (0.40, 0.40), 1e-2: (0.90, 0.85)},
+    }
+    rows = swept(rates.RATIO, table)
+    assert lesson03.chosen(1.0)(rates.swept(rates.RATIO)(rows)).mean() == pytest.approx(0.60)
+    assert rates.best_value(rows, rates.RATIO) == 100
+    # At the largest head rate ratio 1 has the (planted) better test score.
+    assert result_of(lesson03.C15, rows).verdict == "does not hold here"
+    table[1.0][1e-2] = (0.10, 0.10)
+    assert result_of(lesson03.C15, swept(rates.RATIO, table)).verdict == "holds"
+    table[10.0][1e-2] = (0.95, 0.95)
+    assert result_of(lesson03.C15, swept(rates.RATIO, table)).verdict == "does not hold here"
+
+
+def test_of_equal_rates_the_smallest_is_chosen():
+    table = {1.0: {1e-3: (0.7, 0.6), 1e-2: (0.7, 0.8)}}
+    tidy = rates.swept(rates.RATIO)(swept(rates.RATIO, table))
+    assert lesson03.chosen(1.0)(tidy).mean() == pytest.approx(0.6)
+
+
+def test_c16_wants_nine_tenths_to_help_and_to_have_no_better_rival():
+    table = {0.5: {1e-2: (0.8, 0.80)}, 0.9: {1e-2: (0.8, 0.85)}, 1.0: {1e-2: (0.8, 0.80)}}
+    assert result_of(lesson03.C16, swept(rates.DECAY, table)).verdict == "holds"
+    table[0.5][1e-2] = (0.8, 0.95)
+    assert result_of(lesson03.C16, swept(rates.DECAY, table)).verdict == "does not hold here"
+    table[0.5][1e-2] = (0.8, 0.855)  # ahead by half a point, which the rule allows
+    assert result_of(lesson03.C16, swept(rates.DECAY, table)).verdict == "holds"
+    table[1.0][1e-2] = (0.8, 0.95)
+    assert result_of(lesson03.C16, swept(rates.DECAY, table)).verdict == "does not hold here"
+
+
+# ---- C17 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gradual", "verdict"), [(0.9, "holds"), (0.7, "does not hold here"), (0.8, "undecided")]
+)
+def test_c17_compares_paired_draws(gradual, verdict):
+    rows = [
+        {
+            "task": "digits", "train": 60, "seed": seed, "name": name,
+            "test": test + (jitter(seed) if name == rates.AT_ONCE else 0), "source": 0.7,
+        }
+        for name, test in ((rates.AT_ONCE, 0.8), (rates.GRADUAL, gradual))
+        for seed in SEEDS
+    ]  # fmt: skip
+    assert result_of(lesson03.C17, pd.DataFrame([*rows, *baselines()])).verdict == verdict
