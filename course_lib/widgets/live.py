@@ -251,7 +251,7 @@ class LiveWidget(anywidget.AnyWidget):
 
 def give_back() -> None:
     """Memory that the work has used goes back to the system: a kernel on Binder has 2 GB."""
-    from course_lib.experiments import memory
+    from course_lib.lab import memory
 
     memory.give_back()
 
