@@ -3,7 +3,7 @@
 The surface that lesson 04 shows beside the learner's own coarse one: 25 x 25 places, 128 pictures,
 batch-norm statistics recomputed at each.
 
-    python benchmarks/landscape.py            # stores course_lib/experiments/results/landscape.json
+    python benchmarks/landscape.py            # stores course_lib/claims/results/landscape.json
     python benchmarks/landscape.py --quick    # does it run? 5 x 5 places, nothing stored
 """
 
@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 
-from course_lib.experiments.forgetting import LANDSCAPE, surface
+from course_lib.claims.trials.surface import LANDSCAPE, surface
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
 from course_lib.see.landscape import describe

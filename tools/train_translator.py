@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from course_lib.adaptation.translation import CYCLE, IDENTITY, WIDTH, Translator, save_translator
-from course_lib.experiments.domain_adaptation.night import same_scenes, unpaired
+from course_lib.claims.trials.night import same_scenes, unpaired
 from course_lib.measure.hardware import machine
 
 PICTURES, SEED = 2_000, 100  # another seed than those of the claims

@@ -243,7 +243,10 @@ class Dots:
             here = rows if facet is None else rows[rows[self.facet] == facet]
             for name in names:
                 mine = here if name is None else here[here[self.by] == name]
+                mine = mine.dropna(subset=[self.x[0], self.y[0]])
                 look = looks[str(name)]
+                if mine.empty:
+                    continue
                 if self.along:
                     mine = mine.groupby(self.along)[[self.x[0], self.y[0]]].mean()
                     for along, (a, b) in zip(mine.index, mine.to_numpy(), strict=True):
@@ -261,11 +264,16 @@ class Dots:
                 )
             ax.set_xlabel(self.x[1])
             ax.margins(0.1)
+            if len(facets) > 1:
+                ax.locator_params(axis="x", nbins=4)
             if facet is not None:
                 ax.set_title(str(facet))
         panels[0][0].set_ylabel(self.y[1])
         if self.by:
-            fig.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right upper")
+            handles = dict[str, object]()
+            for ax in panels[0]:  # a name may be missing from some of the panels
+                handles |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+            fig.legend(handles.values(), handles.keys(), loc="outside right upper")
         _title(fig, self.title, rows)
         return fig
 

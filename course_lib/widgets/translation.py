@@ -29,14 +29,14 @@ class Translation(LiveWidget):
             )
         self.every = every
         # No label plays a part: scenes that neither translator has learnt from.
-        from course_lib.experiments.domain_adaptation.night import same_scenes
+        from course_lib.claims.trials.night import same_scenes
 
         self._day, self._night = same_scenes(shown)
         self._looks: list[dict] = []
 
     def work(self):
         from course_lib.adaptation import Translator
-        from course_lib.experiments.domain_adaptation.night import unpaired
+        from course_lib.claims.trials.night import unpaired
 
         translator = Translator()
         self._looks = []

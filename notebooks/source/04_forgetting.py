@@ -34,8 +34,7 @@ import torch
 
 from course_lib import CourseError, fit, load_backbone, load_task, show, style
 from course_lib import strategies as S
-from course_lib.experiments import run_claim
-from course_lib.experiments.study import stored_result
+from course_lib.claims import run_claim, stored_result
 from course_lib.questions import check, hint, judge, solution
 from course_lib.see import picture_grid
 from course_lib.train.forgetting import (
@@ -94,9 +93,8 @@ c18 = run_claim("C18")
 c18.show()
 
 # %%
-from course_lib.experiments.forgetting import sweep_verdicts
-
-verdicts = sweep_verdicts(c18.rows)
+sweeps = ("rate", "epochs", "classes")  # each is a part of the claim
+verdicts = {sweep: part.verdict for sweep, part in zip(sweeps, c18.judged, strict=True)}
 worse = {sweep for sweep, verdict in verdicts.items() if verdict == "holds"}
 outcome = (
     "all three" if len(worse) == 3
@@ -172,16 +170,19 @@ c19 = run_claim("C19")
 c19.show()
 
 # %%
-words = {"holds": "two or more", "holds in part": "one"}
-judge("p04-free", words.get(c19.verdict, "none"), "The sentence above names them.")
+from course_lib.claims.trials.forgetting import saved_for_nothing
+
+free = saved_for_nothing(c19.rows)
+words = ("none", "one", "two or more")
+judge("p04-free", words[min(len(free), 2)], f"These do: {', '.join(free) or 'none'}.")
 
 # %% [markdown]
-# **What we saw.** A point up and to the right beats another in both. The grey staircase is the
-# *Pareto front*: no point on it is beaten by any other. Plain fine-tuning is one choice on this
-# plane, and the head alone another.
+# **What we saw.** A point up and to the right beats another in both. The points that no other one
+# beats in both are the *Pareto front*. Plain fine-tuning is one choice on this plane, and the head
+# alone another.
 #
-# Here is the full comparison: every remedy with three settings, chosen without looking at test
-# pictures, over five draws. Faint marks are the settings that were not chosen.
+# Here is the full comparison: every remedy with three settings, one of them chosen without looking
+# at test pictures, over five draws.
 
 # %%
 show_stored("C19")
@@ -208,10 +209,10 @@ c20 = run_claim("C20")
 c20.show()
 
 # %%
-from course_lib.experiments.forgetting import TRAIN_MODE
+from course_lib.claims.trials.forgetting import TRAIN_MODE
 
-small = [row for row in c20.rows if row["mode"] == TRAIN_MODE and row["batch"] == 2]
-lost = sum(row["before"] - row["source"] for row in small) / len(small)
+small = c20.rows[(c20.rows["mode"] == TRAIN_MODE) & (c20.rows["batch"] == 2)]
+lost = (small["before"] - small["source"]).mean()
 outcome = (
     "is as good as before" if lost < 0.01
     else "lost up to 10 points" if lost <= 0.1
@@ -281,8 +282,8 @@ c21.show()
 
 # %%
 def at(share):
-    rows = [r for r in c21.rows if r["share"] == share and r["statistics"] == "kept"]
-    return sum(r["test"] for r in rows) / len(rows)
+    rows = c21.rows
+    return rows[(rows["share"] == share) & (rows["statistics"] == "kept")]["test"].mean()
 
 
 low, high = sorted((at(0), at(1)))
@@ -309,7 +310,7 @@ show_stored("C21")
 # recomputed at every place. Turn it with the mouse.
 
 # %%
-from course_lib.experiments.forgetting import surface
+from course_lib.claims.trials.surface import surface
 from course_lib.see import landscape
 
 quick = os.environ.get("COURSE_QUICK") == "1"
@@ -351,7 +352,7 @@ print(
 # A finer surface was stored:
 
 # %%
-from course_lib.experiments.forgetting import LANDSCAPE, stored_surface
+from course_lib.claims.trials.surface import LANDSCAPE, stored_surface
 
 if LANDSCAPE.exists() and not quick:
     landscape.show(stored_surface())

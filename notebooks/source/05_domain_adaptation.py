@@ -36,7 +36,7 @@ from IPython.display import Markdown, display
 
 from course_lib import CourseError, show, style, tracks
 from course_lib.adaptation import adapt, lenet, load_domains, methods
-from course_lib.experiments import run_claim, stored_result
+from course_lib.claims import run_claim, stored_result
 from course_lib.questions import Bands, check, hint, judge, solution
 from course_lib.widgets.selfcheck import ask, predict
 
@@ -174,8 +174,7 @@ c22.show()
 
 # %%
 def accuracy(result, method, key="test"):
-    values = [row[key] for row in result.rows if row["method"] == method]
-    return sum(values) / len(values)
+    return result.rows[result.rows["method"] == method][key].mean()
 
 
 gap = accuracy(c22, "oracle") - accuracy(c22, "source only")
@@ -183,11 +182,11 @@ share = 100 * (accuracy(c22, "DANN") - accuracy(c22, "source only")) / gap
 judge("l05-share", SHARE.of(share), f"To be exact, {share:.0f} percent.")
 
 # %% [markdown]
-# **What we saw.** Look at the right panel. Over dark patches the digit is light on dark, as in the
-# source, and everybody does well. Over bright ones it is dark on light, and the net is often *worse
-# than guessing*: it takes the background for the stroke. AdaBN, CORAL and DANN make the two feature
-# clouds alike, and nothing in "alike" says that a dark 3 belongs to the light 3s and not to the
-# light 8s.
+# **What we saw.** Look at the two panels on the right. Over dark patches the digit is light on
+# dark, as in the source, and everybody does well. Over bright ones it is dark on light, and the net
+# is often *worse than guessing*: it takes the background for the stroke. AdaBN, CORAL and DANN make
+# the two feature clouds alike, and nothing in "alike" says that a dark 3 belongs to the light 3s
+# and not to the light 8s.
 #
 # **Takeaway.** Equal feature distributions are what these methods ask for. Right classes are a hope
 # beyond it.
@@ -234,21 +233,17 @@ c24 = run_claim("C24")
 c24.show()
 
 # %%
-last = [
-    row["told_apart"]
-    for row in c24.rows
-    if row["method"] == "DANN" and row["batch_norm"] == "separate"
-]
-apart = 100 * sum(last) / len(last)
+dann = c24.rows[(c24.rows["method"] == "DANN") & (c24.rows["batch_norm"] == "separate")]
+apart = 100 * dann["told_apart"].mean()
 judge("l05-apart", APART.of(apart), f"To be exact, {apart:.0f} percent.")
 
 # %%
 stored("C24")
 
 # %% [markdown]
-# **Batch norm, the trap.** The dotted line is the same DANN with both batches put through the net
-# *as one*. Then neither domain is normalised by its own statistics, and what AdaBN gives for free
-# has to be learnt against an adversary. It is easily done by accident (`torch.cat` before the
+# **Batch norm, the trap.** "DANN, batches mixed" is the same DANN with both batches put through the
+# net *as one*. Then neither domain is normalised by its own statistics, and what AdaBN gives for
+# free has to be learnt against an adversary. It is easily done by accident (`torch.cat` before the
 # forward pass), and the right panel shows what it costs. After training there is a second trap:
 # the running averages saw both domains in turn and belong to neither, so we compute them anew on
 # target pictures, which is AdaBN.
@@ -338,8 +333,7 @@ c25 = run_claim("C25")
 c25.show()
 
 # %%
-gains = [row["test"] - row["source_only"] for row in c25.rows]
-gain = 100 * sum(gains) / len(gains)
+gain = 100 * (c25.rows["test"] - c25.rows["source_only"]).mean()
 judge("l05-translated", GAIN.of(gain), f"To be exact, {gain:z.1f} points.")
 
 # %% [markdown]
@@ -379,11 +373,9 @@ c26 = run_claim("C26")
 c26.show()
 
 # %%
-from course_lib.experiments.domain_adaptation.digits import picks
+from course_lib.claims.trials.digits import picks
 
-chosen = picks(c26.rows)
-best_rule = max(chosen, key=lambda rule: sum(one["picked"] for one in chosen[rule]))
-judge("l05-rule", best_rule)
+judge("l05-rule", picks(c26.rows).idxmax())
 
 # %%
 stored("C26")

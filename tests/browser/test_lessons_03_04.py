@@ -14,7 +14,7 @@ METER = START + (
     "w = ForgettingMeter(train=40, epochs=30)\nw"
 )
 SURFACE = START + (
-    "from course_lib.experiments.forgetting import surface\n"
+    "from course_lib.claims.trials.surface import surface\n"
     "from course_lib.see import landscape\n"
     "landscape.show(surface(points=4, pictures=16, epochs=1, train=30, every=1))"
 )

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from course_lib.claims.trials import night
 from course_lib.errors import CourseError
-from course_lib.experiments.domain_adaptation import night
 from course_lib.widgets.translation import Translation, distance, picture_row
 
 
