@@ -56,7 +56,7 @@ DEPENDS = ("measure", "trial", "track", "weights", "code")
 
 
 class Unfinished(CourseError):
-    """A stored study of which too little has been measured to judge it."""
+    """A stored study of which too little, or nothing, has been measured to judge it."""
 
 
 @dataclass
@@ -154,11 +154,12 @@ def stored_result(
     code: that version instead. A run that was stopped half-way is shown, but stays undecided until
     its last trial is stored; Unfinished is raised while there is not one whole draw to judge.
     """
-    path = path_of(claim.tag, folder)
     again = f"`course claims run {claim.tag}`"
-    if not path.exists():
-        raise CourseError(f"{claim.tag} has no stored run. {again} makes one.")
-    study = read_study(path)
+    name = track if isinstance(track, str) else track.name
+    study = open_study(claim.tag, folder)
+    if not any(row["track"] == name for row in study.rows):
+        where = "" if name == "world" else f" on the {name} track"
+        raise Unfinished(f"{claim.tag} has no stored run{where}. {again} makes one.")
     where = track if isinstance(track, tracks.Track) else tracks.TRACKS[track]
     trials = full_trials(claim, where)
     with tracks.using(where):

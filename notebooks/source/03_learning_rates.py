@@ -83,11 +83,11 @@ c14 = run_claim("C14")
 show_claim("C14", c14)
 
 # %%
-from course_lib.claims.trials.rates import LARGE, steps_to_half
+from course_lib.claims.trials.rates import apart, best_value, half_lost
 
-lost = steps_to_half(c14.rows, LARGE)
+lost, readings = half_lost(c14.rows)
 outcome = WHEN[3] if lost is None else WHEN[0] if lost <= 2 else WHEN[1] if lost <= 8 else WHEN[2]
-judge("l03-when", outcome, f"Readings were taken at steps {c14.rows['at'].dropna().iloc[0][1:]}.")
+judge("l03-when", outcome, f"Readings were taken at steps {readings}.")
 
 # %% [markdown]
 # **What it means.** A rate that suits a head which starts from random numbers is ruinous for
@@ -222,11 +222,9 @@ c15 = run_claim("C15")
 show_claim("C15", c15)
 
 # %%
-from course_lib.claims.trials.rates import best_value, spread_of_values
-
-best, apart = best_value(c15.rows, "head_lr_ratio"), spread_of_values(c15.rows, "head_lr_ratio")
-outcome = RATIOS[3] if apart < 0.02 else f"{best:g}"
-judge("l03-ratio", outcome, f"Ratio {best:g} did best, {100 * apart:.1f} points above the worst.")
+best, gap = best_value(c15.rows, "head_lr_ratio"), apart(c15.rows, "head_lr_ratio")
+outcome = RATIOS[3] if gap < 0.02 else f"{best:g}"
+judge("l03-ratio", outcome, f"Ratio {best:g} did best, {100 * gap:.1f} points above the worst.")
 
 # %% [markdown]
 # **What it means.** Two questions hide in one. *At a fixed large rate* the ratio decides between
