@@ -4,7 +4,7 @@ A lesson takes from here what helps with an answer; ``course_lib.widgets.selfche
 and asks for predictions.
 """
 
-from course_lib.questions.practice import check, hint, judge, solution
-from course_lib.questions.predicting import Bands, compare
+from course_lib.questions.practice import check, help_for, hint, solution
+from course_lib.questions.predicting import Bands, compare, expectations, judge
 
-__all__ = ["Bands", "check", "compare", "hint", "judge", "solution"]
+__all__ = ["Bands", "check", "compare", "expectations", "help_for", "hint", "judge", "solution"]
