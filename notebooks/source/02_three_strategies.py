@@ -613,7 +613,7 @@ print("in truth:", task.classes[task.test.labels[0]])
 # **Which of your expectations held?**
 
 # %%
-expectations("l02-")
+expectations()
 
 # %%
 ask("p02-extraction", "p02-small-similar", "p02-large-different", "p02-race", "p02-baselines")

@@ -403,7 +403,7 @@ if __name__ == "__main__" and len(sys.argv) == 2:
 # **Which of your expectations held?**
 
 # %%
-expectations("l03-")
+expectations()
 
 # %%
 ask("p03-one-rate", "p03-group", "p03-ratio", "p03-decay", "p03-unfreeze", "p03-drift")
