@@ -144,3 +144,18 @@ def test_the_readme_shows_the_stored_seconds_and_memory_of_each_lesson():
         assert row["errors"] == []
         line = next(line for line in text.splitlines() if line.startswith(f"| [{row['lesson']} "))
         assert line.endswith(f"| {row['seconds']:.0f} s, {row['peak_memory_mb']:,} MB |")
+
+
+def test_the_architecture_shows_two_claims_as_they_are_and_how_well_intervals_cover():
+    from benchmarks import coverage
+
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    for lesson, name in (("02", "C06"), ("04", "C19")):
+        source = (ROOT / f"course_lib/claims/lesson{lesson}.py").read_text("utf-8")
+        node = next(
+            node
+            for node in ast.parse(source).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+        )
+        assert ast.get_source_segment(source, node) in page
+    assert coverage.table(stored("coverage.json")["rows"]) in page
