@@ -75,6 +75,7 @@ C18 = Claim(
         facet="swept",
         log=True,
         xlabel="setting",
+        across=3,
         looks={OLD: RED, NEW: BLUE, BEFORE: GREY},
     ),
     live={**LIVE, "task": "digits", "rate": (1e-4, 1e-3), "usual_rate": 5e-4, "epochs": (2, 8),

@@ -168,7 +168,7 @@ class Lines:
                 end = self._line(ax, mine, column, looks[str(name)], name)
                 if end is not None:
                     ends[str(name)], colors[str(name)] = end, looks[str(name)].color
-            self._axes(ax, rows if self.across > 1 else here, column, self.columns[column])
+            self._axes(ax, here, rows if self.across > 1 else here, column)
             if facet is not None:
                 ax.set_title(str(facet))
             labels.append((ax, ends, colors))
@@ -191,8 +191,9 @@ class Lines:
         ax.plot(found.index, found["mean"], **vars(look))
         return float(found["mean"].iloc[-1])
 
-    def _axes(self, ax, rows: pd.DataFrame, column: str, label: str) -> None:
-        values = sorted(rows[self.x].dropna().unique())
+    def _axes(self, ax, here: pd.DataFrame, scale: pd.DataFrame, column: str) -> None:
+        """here: the panel's rows. scale: those that its y axis must hold."""
+        values = sorted(here[self.x].dropna().unique())
         if self.log:
             ax.set_xscale("log")
         if len(values) <= MANY and (self.log or not _crowded(values)):
@@ -201,11 +202,11 @@ class Lines:
             ax.minorticks_off()
         if column in self.logs:
             ax.set_yscale("log")
-        elif rows[column].max() <= 1 and rows[column].min() >= 0:
+        elif scale[column].max() <= 1 and scale[column].min() >= 0:
             ax.set_ylim(0, 1.02)
         ax.set_xlabel(self.xlabel or self.x)
         if self.across == 1 or ax.get_subplotspec().is_first_col():
-            ax.set_ylabel(label)
+            ax.set_ylabel(self.columns[column])
 
 
 @dataclass(frozen=True)

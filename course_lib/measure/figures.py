@@ -102,12 +102,16 @@ def label_ends(ax, lines: dict[str, float], colors: dict | None = None) -> None:
     lines: name -> y of the last point. colors: name -> colour, for lines that are no strategies.
     Set scale and limits of the y axis first.
     """
-    gap, placed = 0.065, list[float]()
+    gap, top = 0.065, 1.0
     to_axes = ax.transScale + ax.transLimits  # data -> share of the axes, whatever the scale
-    for name, y in sorted(lines.items(), key=lambda item: item[1]):
-        share = to_axes.transform((ax.get_xlim()[1], y))[1]
-        at = max(share, placed[-1] + gap) if placed else share
-        placed.append(at)
+    order = sorted(lines, key=lambda name: lines[name])
+    shares = [to_axes.transform((ax.get_xlim()[1], lines[name]))[1] for name in order]
+    placed: list[float] = []
+    for share in shares:  # upwards, none on another
+        placed.append(max(share, placed[-1] + gap) if placed else share)
+    for i in reversed(range(len(placed))):  # and back below the top, where all end near it
+        placed[i] = min(placed[i], top if i == len(placed) - 1 else placed[i + 1] - gap)
+    for name, at in zip(order, placed, strict=True):
         ax.annotate(
             name,
             (1, at),
