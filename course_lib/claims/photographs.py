@@ -65,6 +65,8 @@ def photographs_table(rows: Sequence[dict] | None = None) -> str:
 
 def ratios_table(rows: Sequence[dict] | None = None) -> str:
     """What full fine-tuning at a new head's rate costs at each ratio, with the verdict in words."""
+    if rows is None and not RATIOS_ROWS.exists():
+        return "*Not measured yet on photographs: `python benchmarks/presets.py --ruin` does it.*"
     found = gains(rows or rows_of(RATIOS_ROWS), "head_lr_ratio")
     lines = [
         "| photographs | head alone | " + " | ".join(f"ratio {r:g}" for r in RUIN_RATIOS) + " |",

@@ -379,7 +379,7 @@ def main(folder, epochs=10, head_rate=3e-3, ratio=300.0, decay=1.0, size=16, see
     torch.save({"weights": net.state_dict(), "classes": data.classes}, "model.pt")
 
 
-if __name__ == "__main__" and len(sys.argv) == 2:
+if sys.argv[0].endswith("finetune.py"):
     main(sys.argv[1])
 
 # %% [markdown]

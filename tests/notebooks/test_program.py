@@ -85,7 +85,7 @@ def planted(tmp_path_factory):
 @pytest.mark.slow
 def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted, monkeypatch):
     script = planted / "finetune.py"
-    end = program().index('if __name__ == "__main__"')
+    end = program().index("if sys.argv[0]")
     call = "main(sys.argv[1], epochs=2, head_rate=1e-3, ratio=10.0, decay=0.5)"
     script.write_text(f"{program()[:end]}{call}\n")
     done = subprocess.run(
