@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import torch
 
 from course_lib.data.augmentation import augmented
+from course_lib.data.split import Split
+from course_lib.data.tasks import drain
 from course_lib.train import baselines
 from tests.fakes import small_backbone, small_task
 
@@ -8,6 +12,18 @@ from tests.fakes import small_backbone, small_task
 def test_pixels_suffice_when_brightness_is_the_class():
     result = baselines.pixel_logistic_regression(small_task(train=60))
     assert result.test > 0.95 and result.C in baselines.PENALTIES
+
+
+def test_without_test_pictures_validation_is_the_same_and_they_are_not_looked_at():
+    model, task = small_backbone(), small_task(train=30)
+    unseen = replace(task, test=Split(*(part[:0] for part in task.test)))
+    for pieces in (
+        lambda task, test: baselines.pixel_pieces(task, test=test),
+        lambda task, test: baselines.random_pieces(model, task, test=test),
+    ):
+        whole, part = drain(pieces(task, True)), drain(pieces(unseen, False))
+        assert part.validation == whole.validation and part.C == whole.C
+        assert part.test is None and whole.test is not None
 
 
 def test_baselines_know_auc_too():

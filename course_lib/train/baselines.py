@@ -29,13 +29,13 @@ PIXELS = 16  # side to which pictures are reduced for the pixel classifier
 
 @dataclass(frozen=True)
 class Baseline:
-    """test and validation: the task's metric.
+    """test and validation: the task's metric; test is None where it was not asked for.
 
     C: the penalty that validation chose. seconds: of fitting.
     """
 
     name: str
-    test: float
+    test: float | None
     validation: float
     C: float
     seconds: float
@@ -46,9 +46,12 @@ def pixel_logistic_regression(task: Task) -> Baseline:
     return drain(pixel_pieces(task))
 
 
-def pixel_pieces(task: Task) -> Generator[None, None, Baseline]:
-    """`pixel_logistic_regression` in small pieces, for a widget: a generator that returns it."""
-    parts = {name: _pixels(getattr(task, name).pictures) for name in SPLITS}
+def pixel_pieces(task: Task, test: bool = True) -> Generator[None, None, Baseline]:
+    """`pixel_logistic_regression` in small pieces, for a widget: a generator that returns it.
+
+    test: also measure on the test pictures.
+    """
+    parts = {name: _pixels(getattr(task, name).pictures) for name in _splits(test)}
     return (yield from _logistic("pixel logistic regression", task, parts))
 
 
@@ -61,11 +64,16 @@ def random_frozen(model: Backbone, task: Task, seed: int = 0) -> Baseline:
     return drain(random_pieces(model, task, seed))
 
 
-def random_pieces(model: Backbone, task: Task, seed: int = 0) -> Generator[None, None, Baseline]:
-    """`random_frozen` in small pieces, for a widget: a generator that returns it."""
+def random_pieces(
+    model: Backbone, task: Task, seed: int = 0, test: bool = True
+) -> Generator[None, None, Baseline]:
+    """`random_frozen` in small pieces, for a widget: a generator that returns it.
+
+    test: also measure on the test pictures.
+    """
     net, parts = model.fresh(seed), {}
     yield from _adapting(net, task.train.pictures)
-    for name in SPLITS:
+    for name in _splits(test):
         parts[name] = yield from _featuring(net, getattr(task, name).pictures)
     return (yield from _logistic("random frozen backbone", task, parts))
 
@@ -126,6 +134,10 @@ def _adapting(model: Backbone, pictures: Tensor) -> Generator[None, None, None]:
         norm.momentum = momentum
 
 
+def _splits(test: bool) -> tuple[str, ...]:
+    return SPLITS if test else SPLITS[:2]
+
+
 def _pixels(pictures: Tensor) -> Tensor:
     small = torch.nn.functional.adaptive_avg_pool2d(pictures.float() / 255, PIXELS)
     return small.flatten(1)
@@ -134,6 +146,7 @@ def _pixels(pictures: Tensor) -> Tensor:
 def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None, None, Baseline]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     begin, pauses = time.perf_counter(), 0.0
     scaler = StandardScaler().fit(parts["train"].numpy())
@@ -153,7 +166,8 @@ def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None
     for penalty in PENALTIES:
         classifier = LogisticRegression(C=penalty, max_iter=ROUND, warm_start=True)
         for _ in range(ITERATIONS // ROUND):
-            with warnings.catch_warnings():
+            # Tables so small gain nothing from more threads, which fight with torch's over cores.
+            with warnings.catch_warnings(), threadpool_limits(1, "blas"):
                 warnings.simplefilter("ignore")  # not converged yet: the next round goes on
                 classifier.fit(inputs["train"], labels)
             paused = time.perf_counter()
@@ -167,4 +181,5 @@ def _logistic(name: str, task: Task, parts: dict[str, Tensor]) -> Generator[None
     assert best is not None  # there is a penalty to try
     validation, penalty, classifier = best
     seconds = time.perf_counter() - begin - pauses
-    return Baseline(name, score(classifier, "test"), validation, penalty, seconds)
+    test = score(classifier, "test") if "test" in parts else None
+    return Baseline(name, test, validation, penalty, seconds)

@@ -1,7 +1,7 @@
 // The plane of size and similarity: sliders, presets or a click place the problem; the text below follows at once.
 
 const ADVISOR_STYLE = `
-.live-advisor .plane { width: 100%; max-width: 760px; display: block; cursor: crosshair; touch-action: none; }
+.live-advisor .plane { width: 100%; min-width: 620px; max-width: 760px; display: block; cursor: crosshair; touch-action: none; }
 .live-advisor .plane text { fill: var(--live-ink); font-size: 13px; font-family: inherit; }
 .live-advisor .plane .here { fill: var(--live-accent); stroke: var(--live-ink); stroke-width: 1.5; }
 .live-advisor .plane .zone { fill: transparent; stroke: var(--live-line); }
@@ -45,7 +45,7 @@ function render(context) {
     say("different", { x: 6, y: py(0.25) });
     for (const preset of presets) {
       plane.append(draw("circle", { cx: px(preset.labels), cy: py(preset.similarity), r: 4, fill: "none", stroke: "var(--live-soft)", "stroke-width": 2 }));
-      say(preset.name, { x: px(preset.labels) + 9, y: py(preset.similarity) + 4, style: "font-size: 11px" });
+      say(preset.name, { x: px(preset.labels) + 12, y: py(preset.similarity) + 4, style: "font-size: 12px" });
     }
     const here = draw("path", { class: "here", d: "M0,-10L3,-3L10,0L3,3L0,10L-3,3L-10,0L-3,-3Z" });
     plane.append(here);
@@ -73,7 +73,7 @@ function render(context) {
       make("div", { class: "live-row" },
         slider(model, "labels", { label: "Labelled pictures", values, format: (n) => n.toLocaleString("en"), changed: () => tell("") }),
         slider(model, "similarity", { label: "Similarity to the source", min: 0, max: 1, step: 0.05, format: (s) => s.toFixed(2), changed: () => tell("") })),
-      plane, output);
+      make("div", { class: "live-scroll", tabIndex: 0, role: "region", "aria-label": "Plane of size and similarity" }, plane), output);
 
     function tell(preset) {
       const labels = model.get("labels"), similarity = model.get("similarity");

@@ -8,7 +8,8 @@ const LOOK = `
 .live-channels .examples legend { float: left; padding: 0; margin-right: 10px; align-self: center; }
 .live-channels .examples label { cursor: pointer; border: 2px solid transparent; border-radius: 4px; padding: 1px; }
 .live-channels .examples label:has(:checked) { border-color: var(--live-accent); }
-.live-channels .examples input { position: absolute; opacity: 0; }
+.live-channels .examples label { position: relative; }
+.live-channels .examples input { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; }
 .live-channels .examples label:has(:focus-visible) { outline: 2px solid var(--live-accent); }
 .live-channels .panes { display: flex; flex-wrap: wrap; gap: 18px; align-items: flex-start; }
 .live-channels .sheet { position: relative; cursor: crosshair; width: 300px; }

@@ -8,13 +8,14 @@ function render(context) {
     const state = { paths: {}, path: "", frame: 0, shown: 0, colour: "domain", yaw: 0.6, pitch: 0.35 };
     root.append(make("style", { textContent: `
       .live-embedding .parts { display: flex; flex-wrap: wrap; gap: 18px; align-items: flex-start; }
-      .live-embedding .cloud { flex: 1 1 400px; min-width: 300px; }
-      .live-embedding .side { flex: 1 1 340px; min-width: 280px; }
+      .live-embedding .cloud { flex: 1 1 400px; min-width: min(300px, 100%); }
+      .live-embedding .side { flex: 1 1 340px; min-width: min(280px, 100%); }
       .live-embedding canvas { width: 100%; height: 380px; display: block; touch-action: none; cursor: grab;
         border: 1px solid var(--live-line); border-radius: 4px; }
       .live-embedding .wide input[type=range] { width: min(320px, 60vw); }` }));
 
-    const canvas = make("canvas", { tabIndex: 0, role: "img" });
+    // It takes arrow keys, so it is more than an image.
+    const canvas = make("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "3D view" });
     const chart = lineChart({ x: "training step", y: "accuracy", range: [0.3, 1], height: 300,
       label: "Accuracy over training." });
     chart.line("apart", { color: "#E69F00", dash: "7 4", marker: "o" }, "domain classifier (0.5: can't tell)");
@@ -27,14 +28,14 @@ function render(context) {
     const slider_ = make("input", { type: "range", id: frameId, min: 0, max: 0, step: 1 });
     const read = make("output", { for: frameId });
     slider_.addEventListener("input", () => { state.frame = Number(slider_.value); show(); });
-    const play = button("▶ Play", () => toggle_play());
+    const play = button(lessMotion() ? "Next step" : "▶ Play", () => (lessMotion() ? step() : toggle_play()));
     const colour = make("select", { id: colourId });
     for (const [value, text] of [["domain", "domain"], ["digit", "digit (the net never saw the target's)"]]) {
       colour.append(make("option", { value, textContent: text }));
     }
     colour.addEventListener("change", () => { state.colour = colour.value; paint(); legend_(); });
     const legend = make("div", { class: "live-legend" });
-    const words = make("p", { class: "live-status", role: "status" });
+    const words = make("p", { class: "live-status" });
 
     root.append(
       make("div", { class: "live-row" },
@@ -47,7 +48,7 @@ function render(context) {
         make("div", { class: "side" }, chart.element)),
       make("div", { class: "live-row" },
         slider(model, "weight", { label: "λ, weight of the domain loss (live run)", values: [0, 0.1, 0.3, 1, 3] })),
-      trainButtons(live, { train: "Train live" }));
+      trainButtons(live, { train: "Train live" }, () => words.textContent));
 
     // ---- what is shown
     const frames = () => (state.paths[state.path] || { frames: [] }).frames;
@@ -73,7 +74,8 @@ function render(context) {
       const all = frames();
       slider_.max = Math.max(0, all.length - 1);
       slider_.value = state.frame;
-      slider_.disabled = play.disabled = all.length < 2;
+      slider_.disabled = all.length < 2;
+      enable(play, all.length > 1);
       const f = all[state.frame];
       read.textContent = f ? f.step : "–";
       slider_.setAttribute("aria-valuetext", f ? `step ${f.step}` : "no step yet");
@@ -160,8 +162,12 @@ function render(context) {
     });
     new ResizeObserver(paint).observe(canvas);
 
-    // ---- playing
+    // ---- playing; who wants less motion goes step by step
     let timer = 0;
+    function step() {
+      state.frame = (state.frame + 1) % frames().length;
+      show();
+    }
     function toggle_play() {
       if (timer) {
         clearInterval(timer);
@@ -171,8 +177,7 @@ function render(context) {
         show();
         timer = setInterval(() => {
           if (!root.isConnected || state.frame >= frames().length - 1) return toggle_play();
-          state.frame += 1;
-          show();
+          step();
         }, 700);
       }
       play.textContent = timer ? "⏸ Pause" : "▶ Play";

@@ -18,8 +18,11 @@ function render(context) {
         slider(model, "replay", { label: "Replay", values: [0, 0.1, 0.3, 1], format: orOff }),
         slider(model, "penalty", { label: "Penalty (L2-SP)", values: [0, 0.01, 0.1, 1, 10], format: orOff }),
         slider(model, "epochs", { label: "Epochs", min: 4, max: 30 })),
-      trainButtons(live));
+      trainButtons(live, {}, result));
 
+    function result() {
+      return chart.points() ? `Accuracy, ${chart.summary()}.` : "";
+    }
     function dial(title, note) {
       const value = make("b", { textContent: "–" }), bar = make("meter", { min: 0, max: 1, value: 0, "aria-label": title });
       const element = make("div", { class: "dial" }, make("div", {}, `${title} `, value), bar, make("div", { class: "note", textContent: note }));

@@ -112,6 +112,11 @@ class ForgettingMeter(LiveWidget):
     def clear(self) -> None:
         self._points, self._run = [], None
 
+    def hint(self) -> str:
+        if self._points:
+            return ""
+        return "Nothing has been trained yet: run this cell, set the sliders and press Train."
+
     def figure(self):
         from matplotlib import pyplot as plt
 
@@ -132,5 +137,5 @@ class ForgettingMeter(LiveWidget):
             f"Backbone rate {self.rate:g}, replay {self.replay:g}, penalty {self.penalty:g}"
         )
         ax.legend(loc="best")
-        about = "; ".join(told) or "nothing has been trained yet"
-        return fig, f"Forgetting meter, both accuracies against training step: {about}."
+        alt = f"Forgetting meter, both accuracies against training step: {'; '.join(told)}."
+        return fig, alt

@@ -4,7 +4,7 @@ How to make one, in two files. `NAME.py` holds a class; its settings are traits,
 generator that yields after every small piece (20 ms or so), a message for the page or None:
 
     class Meter(LiveWidget):
-        _esm = module("meter")                      # live.js and meter.js as one ES module
+        _esm = module("meter")                      # with live.js: one ES module
         epochs = traitlets.Int(5).tag(sync=True)    # a slider of the page sets it
 
         def work(self):
@@ -18,17 +18,21 @@ generator that yields after every small piece (20 ms or so), a message for the p
         def clear(self):        # Reset was pressed
             self._points = []
 
+        def hint(self):         # shown instead of an empty picture, while nothing has happened
+            return "" if self._points else "Press Train."
+
         def figure(self):       # the picture for GitHub, HTML export and run()
             return fig, "alt text"
 
-`NAME.js` builds the page with the helpers of live.js, which stand before it in the same module:
+`NAME.js` builds the page with the helpers of live.js and chart.js, which stand before it in the
+same module:
 
     function render(context) {
       return mount(context, "meter", ({ model, root, live }) => {
         const chart = lineChart({ x: "epoch", y: "accuracy", range: [0, 1], label: "..." });
         chart.line("new", { color: "#0072B2", marker: "s" });
         root.append(slider(model, "epochs", { label: "Epochs", min: 1, max: 20 }),
-          trainButtons(live), chart.element);
+          trainButtons(live, {}, () => chart.summary()), chart.element);
         live.on("snapshot", (all) => all.points.forEach((p) => chart.append("new", p.x, p.y)));
         live.on("message", (p) => chart.append("new", p.x, p.y));
         live.on("clear", () => chart.clear());
@@ -47,6 +51,7 @@ kernel subshells disabled) as well as on another one (JupyterLab's default). `ru
 the same without a page. Exceptions end the work and go into `error`, which the page shows.
 """
 
+import html
 import threading
 import time
 from collections.abc import Iterator
@@ -60,8 +65,9 @@ FOLDER = Path(__file__).parent
 
 
 def module(name: str) -> str:
-    """live.js and NAME.js as the text of one ES module: anywidget takes one, without imports."""
-    return "\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("live", name))
+    """live.js, chart.js and NAME.js as one ES module: anywidget takes one, without imports."""
+    parts = ("live", "chart", name)
+    return "\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in parts)
 
 
 def looks(*names: str) -> dict[str, dict[str, str]]:
@@ -121,6 +127,10 @@ class LiveWidget(anywidget.AnyWidget):
     def figure(self):
         """(matplotlib figure, alt text) of the widget as it stands now."""
         raise NotImplementedError
+
+    def hint(self) -> str:
+        """What to do first, while there is nothing to see yet: it stands in place of `figure`."""
+        return ""
 
     # ---- the work, driven by the page or by run()
 
@@ -190,6 +200,9 @@ class LiveWidget(anywidget.AnyWidget):
         self._reply("tick", messages=[])
         if self.error:
             raise RuntimeError(self.error)
+        if hint := self.hint():
+            print(hint)
+            return
         with style():
             show(*self.figure())
 
@@ -237,13 +250,15 @@ class LiveWidget(anywidget.AnyWidget):
     _ipython_display_ = None  # ipywidgets 7 would show itself, without the picture
 
     def _repr_mimebundle_(self, **options):
-        """The widget, and beside it a picture for pages that run no widgets."""
+        """The widget, and beside it a picture, or a hint, for pages that run no widgets."""
         from course_lib.measure.figures import picture, style
 
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         if data is None:
             return bundle
+        if hint := self.hint():
+            return {**data, "text/html": f"<p><em>{html.escape(hint)}</em></p>"}, metadata
         with style():
             still, about = picture(*self.figure())
         return {**data, **still}, {**metadata, **about}

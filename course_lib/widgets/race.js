@@ -2,19 +2,22 @@
 
 const RACE_STYLE = `
 .live-race table { width: 100%; }
-.live-race td, .live-race th { padding: 4px 8px; }
+.live-race td, .live-race th { padding: 4px 5px; }
 .live-race td { white-space: nowrap; }
-.live-race select { max-width: 250px; }
-.live-race .lane-name { display: inline-flex; align-items: center; gap: 6px; text-align: left; white-space: nowrap; }
+.live-race select { max-width: min(290px, 100%); }
+.live-race .lane-name { display: inline-flex; min-height: 24px; align-items: center; gap: 6px; text-align: left; white-space: nowrap; }
 .live-race .strip { display: inline-flex; gap: 2px; vertical-align: middle; }
-.live-race .stage { width: 46px; height: 30px; border: 1.5px solid var(--lane); border-radius: 3px; font-size: 10.5px;
+.live-race .stage { width: 45px; height: 30px; border: 1.5px solid var(--lane); border-radius: 3px; font-size: 10.5px;
   line-height: 1.2; text-align: center; padding-top: 1px; overflow: hidden; }
 .live-race .stage.learning { background: color-mix(in srgb, var(--lane) 38%, transparent); }
 .live-race .stage.locked { border-color: var(--live-line); color: var(--live-soft); border-style: dashed; }
 .live-race .stage.waiting { border-style: dotted; }
 .live-race .stage.random { background: repeating-linear-gradient(45deg,
   color-mix(in srgb, var(--lane) 38%, transparent) 0 4px, transparent 4px 8px); }
-.live-race .off { opacity: 0.45; }
+.live-race .off td, .live-race .off .stage { color: var(--live-soft); }
+.live-race .off { --lane: var(--live-line) !important; }
+.live-race .off .stage { background: none; border-style: dotted; }
+.live-race .off svg { opacity: 0.5; }
 .live-race td.strip-cell, .live-race th.strip-cell { text-align: left; }`;
 
 function render(context) {
@@ -51,7 +54,7 @@ function render(context) {
         slider(model, "train", { label: "Labelled pictures", values: info.labels, format: (n) => n.toLocaleString("en"), changed: refresh }),
         frozen,
         slider(model, "epochs", { label: "Epochs", min: 2, max: 30 })),
-      trainButtons(live, { train: "Train all", again: "Go on" }));
+      trainButtons(live, { train: "Train all", again: "Go on" }, result));
     const status = make("p", { class: "live-status", role: "status" });
 
     // ---- curves
@@ -75,6 +78,13 @@ function render(context) {
       }
     }
 
+    function result() {
+      const shown = Object.values(lanes), over = live.state.finished;
+      const scores = shown.map(({ lane, test, validation }) => [lane, over ? test : validation]).filter(([, score]) => score !== null);
+      const listed = scores.sort((a, b) => b[1] - a[1]).map(([lane, score]) => `${lane} ${score.toFixed(3)}`);
+      return listed.length ? `${over ? "On the test pictures" : "On the validation pictures so far"}, ${metric()}: ${listed.join(", ")}.` : "";
+    }
+
     // ---- one row for each lane
     const body = make("tbody");
     const head = make("tr", {}, ...["lane", "what learns", "trainable parameters", "epoch", "its own seconds", "validation", "test"]
@@ -94,7 +104,7 @@ function render(context) {
       rows[name] = row;
       body.append(row.row);
     }
-    root.append(chart.element, status, make("div", { style: "overflow-x:auto" }, make("table", { class: "lanes" },
+    root.append(chart.element, status, make("div", { class: "live-scroll", tabIndex: 0, role: "region", "aria-label": "Table of the lanes" }, make("table", { class: "lanes" },
       make("thead", {}, head), body)), make("div", { class: "live-row live-status" },
       make("label", { textContent: "Horizontal axis " }, axis),
       make("span", {}, icon("learning"), " learns"), make("span", {}, icon("locked"), " locked"),

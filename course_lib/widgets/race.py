@@ -95,12 +95,7 @@ class Race(LiveWidget):
         self._lanes: dict[str, Lane] = {}
         self._baselines: dict[str, float] = {}
         self._net = self._target = self._target_key = self._baselines_key = None
-        from course_lib.data.tasks import drain
-
-        # All that takes long is done here, so that the first point comes soon after Train.
-        drain(self._prepare())
-        drain(self._rebuild())
-        drain(self._measure_baselines())
+        self._load()  # the page draws strips for its stages; all that takes long waits for Train
         self.observe(self._changed, names=self._settings())
 
     @staticmethod
@@ -138,15 +133,9 @@ class Race(LiveWidget):
 
     def _prepare(self) -> Iterator[dict | None]:
         """The net and the pictures that are asked for, when they are others than before."""
-        from course_lib import load_backbone
-
-        if self._net is None or self._net.name != self.backbone:
+        if self._net.name != self.backbone:
             yield {"status": f"loading {self.backbone} …"}
-            self._net = self._own.get(self.backbone) or load_backbone(self.backbone)
-            self.info = _facts(self._net, self._own)
-        stages = len(self._net.stage_names)
-        if not 0 <= self.frozen <= stages:
-            self.frozen = stages - 1
+        self._load()
         while self._target_key != (key := (self.task, self.train, self.seed, self.backbone)):
             yield {"status": f"drawing {self.train} pictures …"}
             for _ in (pieces := _result(self._pictures())):
@@ -155,6 +144,17 @@ class Race(LiveWidget):
                     break  # the slider moved on
             else:
                 self._target, self._target_key = quickly_validated(pieces.value), key
+
+    def _load(self) -> None:
+        """The net that is asked for, when it is another than before, and what the page needs."""
+        from course_lib import load_backbone
+
+        if self._net is None or self._net.name != self.backbone:
+            self._net = self._own.get(self.backbone) or load_backbone(self.backbone)
+            self.info = _facts(self._net, self._own)
+        stages = len(self._net.stage_names)
+        if not 0 <= self.frozen <= stages:
+            self.frozen = stages - 1
 
     def _pictures(self):
         """The task that is asked for, piece by piece."""
@@ -238,8 +238,8 @@ class Race(LiveWidget):
         self._baselines, self._baselines_key = {}, self._target_key
         yield {"baselines": {}}
         for pieces in (
-            baselines.pixel_pieces(self._target),
-            baselines.random_pieces(self._net, self._target, self.seed),
+            baselines.pixel_pieces(self._target, test=False),
+            baselines.random_pieces(self._net, self._target, self.seed, test=False),
         ):
             baseline = yield from pieces
             self._baselines[baseline.name] = baseline.validation
@@ -268,6 +268,11 @@ class Race(LiveWidget):
         """
         return [lane.state() for lane in self._lanes.values()]
 
+    def hint(self) -> str:
+        if any(lane.points for lane in self._lanes.values()):
+            return ""
+        return "The race has not been run yet: run this cell and press Train all."
+
     def figure(self):
         from matplotlib import pyplot as plt
 
@@ -286,8 +291,6 @@ class Race(LiveWidget):
         left.set_xlabel("seconds of training, each lane's own")
         left.set_ylabel(f"validation {self._target.metric}")
         left.set_title(f"{self._target.title}, {self.train} labels")
-        if not any(lane.points for lane in self._lanes.values()):
-            left.set_xlim(0, 1)
         right.axis("off")
         right.legend(*left.get_legend_handles_labels(), fontsize=9, loc="upper left", ncols=2)
         rows = [
@@ -299,7 +302,7 @@ class Race(LiveWidget):
                 "–" if state["test"] is None else f"{state['test']:.3f}",
             ]
             for state in self.results()
-        ] or [[name, "", "", "", ""] for name in self.lanes]
+        ]
         table = right.table(
             rows,
             colLabels=["lane", "learn", "seconds", "epochs", "test"],
@@ -314,10 +317,8 @@ class Race(LiveWidget):
             for r in self.results()
             if r["validation"] is not None
         ]
-        alt = "The race: validation scores of the lanes against seconds of training. " + (
-            "; ".join(told) + "." if told else "Nothing has been trained yet."
-        )
-        return fig, alt
+        alt = "The race: validation scores of the lanes against seconds of training. "
+        return fig, f"{alt}{'; '.join(told)}."
 
 
 def _facts(net, own: dict) -> dict:

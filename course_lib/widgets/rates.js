@@ -1,13 +1,13 @@
 // The rate explorer: sliders, a bar for each stage's rate (at once, without the kernel), curves while it trains.
 
 const RATES_STYLE = `
-.live-rates .bars { display: grid; grid-template-columns: max-content minmax(120px, 1fr) max-content max-content;
+.live-rates .bars { display: grid; grid-template-columns: max-content minmax(60px, 1fr) max-content max-content;
   gap: 4px 10px; align-items: center; margin: 8px 0; max-width: 760px; }
 .live-rates .track { height: 14px; background: var(--live-fill); border-radius: 3px; overflow: hidden; }
 .live-rates .bar { height: 100%; border-radius: 3px; background: var(--stage); }
 .live-rates .bar.waiting { background: repeating-linear-gradient(45deg, var(--stage) 0 4px, transparent 4px 8px); }
 .live-rates .rate { font-variant-numeric: tabular-nums; text-align: right; }
-.live-rates .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 4px 22px; }
+.live-rates .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 1fr)); gap: 4px 22px; }
 .live-rates h4 { margin: 8px 0 0; font-size: 13px; }`;
 
 const FLOOR = 1e-7, TOP = 0.1; // rates at the two ends of a bar's track, on a logarithmic scale
@@ -81,7 +81,7 @@ function render(context) {
       stages.forEach((name) => drift.fade(name));
     });
     live.on("clear", () => [scores, drift].forEach((chart) => chart.clear()));
-    root.append(grid, trainButtons(live),
+    root.append(grid, trainButtons(live, {}, () => (scores.points() ? `Accuracy, ${scores.summary()}.` : "")),
       make("div", { class: "charts" },
         make("div", {}, make("h4", { textContent: `Accuracy: ${task}` }), scores.element),
         make("div", {}, make("h4", { textContent: "Drift of each stage" }), drift.element)));

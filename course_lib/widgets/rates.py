@@ -133,6 +133,11 @@ class RateExplorer(LiveWidget):
     def clear(self) -> None:
         self._points, self._run = [], None
 
+    def hint(self) -> str:
+        if self._points:
+            return ""
+        return "Nothing has been trained yet: run this cell, set the rates and press Train."
+
     def figure(self):
         import numpy as np
         from matplotlib import pyplot as plt
@@ -175,11 +180,8 @@ class RateExplorer(LiveWidget):
         drift.set_xlabel("training step")
         drift.set_title("Drift |w − w₀| / |w₀|")
         label_ends(drift, ends, colors)
-        told = "Nothing has been trained yet."
-        read = [p for p in self._points if p["source"] is not None]
-        if read:
-            last = read[-1]
-            told = f"After {last['step']} steps the source accuracy is {last['source']:.2f}."
+        last = next(p for p in reversed(self._points) if p["source"] is not None)
+        told = f"After {last['step']} steps the source accuracy is {last['source']:.2f}."
         rates = ", ".join(f"{name} {peaks[name]:.1e}" for name in names)
         return fig, f"Rate explorer: bars for the rate of each stage ({rates}). {told}"
 

@@ -39,46 +39,30 @@ function blank() {
 
 const WORDS = { right: "✓ Right.", wrong: "✗ Not right.", partial: "◐ Partly right.", noted: "•",
   invalid: "✗ Not readable.", "not attempted": "Not attempted." };
-// Colours follow JupyterLab's theme, then VS Code's, then Colab's, then the browser's, as in live.js.
-const STYLE = `
-.selfcheck { color-scheme: light dark;
-  --ink: var(--jp-ui-font-color1, var(--vscode-editor-foreground, var(--colab-primary-text-color, CanvasText)));
-  --line: color-mix(in srgb, var(--ink) 22%, transparent);
-  --accent: var(--jp-brand-color1, var(--vscode-focusBorder, #1976d2));
-  color: var(--ink); font-family: var(--jp-ui-font-family, system-ui, sans-serif); font-size: 14px;
-  line-height: 1.5; max-width: 860px; }
-.selfcheck fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 8px 0; padding: 10px 16px 12px;
-  background: color-mix(in srgb, var(--ink) 3%, transparent); min-width: 0; }
-.selfcheck legend { float: left; width: 100%; font-weight: 600; padding: 0; margin-bottom: 6px; }
-.selfcheck legend + * { clear: both; }
-.selfcheck label { display: flex; gap: 9px; align-items: baseline; padding: 3px 0; cursor: pointer; }
-.selfcheck label input { accent-color: var(--accent); margin: 0; flex: none; position: relative; top: 1px; }
-.selfcheck input[type=text] { font: inherit; color: inherit; width: 11em; padding: 4px 8px; border-radius: 4px;
-  border: 1px solid var(--line); background: var(--jp-layout-color1, Canvas); }
-.selfcheck button { display: block; margin-top: 8px; padding: 4px 14px; font: inherit; font-weight: 600; cursor: pointer;
-  color: #fff; background: var(--accent); border: 1px solid var(--accent); border-radius: 4px; }
-.selfcheck button:hover { filter: brightness(1.1); }
-.selfcheck :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.selfcheck .verdict { margin-top: 10px; padding-left: 10px; border-left: 4px solid var(--line); min-height: 1.5em; }
-.selfcheck .verdict:empty { border-color: transparent; }
-.selfcheck .verdict[data-state=right] { border-color: #2e9e5b; }
-.selfcheck .verdict[data-state=partial] { border-color: #e69f00; }
-.selfcheck .verdict[data-state=wrong], .selfcheck .verdict[data-state=invalid] { border-color: #d1495b; }
-.selfcheck .verdict strong { font-weight: 600; }
-.selfcheck .verdict ul { margin: 4px 0 0; padding: 0; list-style: none; }
-.selfcheck code { font-family: var(--jp-code-font-family, monospace); font-size: 0.93em; }`;
+const CHECK_STYLE = `
+.live-selfcheck { font-size: 14px; line-height: 1.5; max-width: 860px; }
+.live-selfcheck fieldset { border: 1px solid var(--live-line); border-radius: 6px; margin: 8px 0; padding: 10px 16px 12px;
+  background: color-mix(in srgb, var(--live-ink) 3%, transparent); min-width: 0; }
+.live-selfcheck legend { float: left; width: 100%; font-weight: 600; padding: 0; margin-bottom: 6px; }
+.live-selfcheck legend + * { clear: both; }
+.live-selfcheck label { display: flex; gap: 9px; align-items: flex-start; padding: 2px 0; cursor: pointer; }
+.live-selfcheck label span { padding-top: 1px; }
+.live-selfcheck input[type=text] { width: 11em; }
+.live-selfcheck button { display: block; margin-top: 8px; }
+.live-selfcheck .verdict { margin-top: 10px; padding-left: 10px; border-left: 4px solid var(--live-line); min-height: 1.5em; }
+.live-selfcheck .verdict:empty { border-color: transparent; }
+.live-selfcheck .verdict[data-state=right] { border-color: #2e9e5b; }
+.live-selfcheck .verdict[data-state=partial] { border-color: #e69f00; }
+.live-selfcheck .verdict[data-state=wrong], .live-selfcheck .verdict[data-state=invalid] { border-color: #d1495b; }
+.live-selfcheck .verdict strong { font-weight: 600; }
+.live-selfcheck .verdict ul { margin: 4px 0 0; padding: 0; list-style: none; }
+.live-selfcheck code { font-family: var(--jp-code-font-family, monospace); font-size: 0.93em; }`;
 
 function text(node, words) {
   words.split("`").forEach((piece, i) => {
     if (i % 2) node.appendChild(document.createElement("code")).textContent = piece;
     else node.appendChild(document.createTextNode(piece));
   });
-  return node;
-}
-
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
   return node;
 }
 
@@ -92,8 +76,12 @@ function remembered(id) {
   }
 }
 
-function render({ model, el }) {
-  const root = make("div", { className: "selfcheck" }, make("style", { textContent: STYLE }));
+function render(context) {
+  return frame(context, "selfcheck", (root) => questions(context.model, root));
+}
+
+function questions(model, root) {
+  root.append(make("style", { textContent: CHECK_STYLE }));
   const name = `q${Math.random().toString(36).slice(2)}`;
   const shows = {};
 
@@ -110,13 +98,11 @@ function render({ model, el }) {
 
   for (const q of model.get("questions")) {
     const multiple = q.kind === "multiple";
-    const verdict = make("div", { className: "verdict" });
-    verdict.setAttribute("role", "status");
+    const verdict = make("div", { class: "verdict", role: "status" });
     const box = make("fieldset", {}, text(make("legend"), q.prompt));
     const inputs = [];
     if (q.kind === "numeric") {
-      const input = make("input", { type: "text", inputMode: "decimal" });
-      input.setAttribute("aria-label", "Your number" + (q.unit ? ` in ${q.unit}` : ""));
+      const input = make("input", { type: "text", inputMode: "decimal", "aria-label": "Your number" + (q.unit ? ` in ${q.unit}` : "") });
       inputs.push(input);
       box.append(input, q.unit ? ` ${q.unit}` : "");
     }
@@ -144,27 +130,19 @@ function render({ model, el }) {
       else inputs.forEach((input) => { input.checked = [].concat(answer || []).includes(input.value); });
       show(answer);
     };
-    const button = make("button", { type: "button",
-      textContent: q.kind === "prediction" ? "Note my prediction" : "Check" });
     const submit = () => {
       const answer = read();
       show(answer);
       if (judge(q, answer).state !== "not attempted") keep(q.id, answer);
     };
-    button.addEventListener("click", submit);
     box.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.tagName === "INPUT") {
-        event.preventDefault();
-        submit();
-      }
-      event.stopPropagation(); // Jupyter's own shortcuts must not act on keys typed here
+      if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+      event.preventDefault();
+      submit();
     });
-    box.append(button, verdict);
+    box.append(button(q.kind === "prediction" ? "Note my prediction" : "Check", submit, { class: "live-main" }), verdict);
     root.append(box);
   }
-  const problem = make("p");
-  problem.setAttribute("role", "alert");
-  root.append(problem);
 
   function refresh() {
     const stored = { ...model.get("answers") };
@@ -182,12 +160,7 @@ function render({ model, el }) {
       model.save_changes();
     }
   }
-  const tell = () => { problem.textContent = model.get("error"); };
   refresh();
-  tell();
-  model.on("change:error", tell);
-  el.append(root);
-  return () => model.off("change:error", tell);
 }
 
 export default { render };

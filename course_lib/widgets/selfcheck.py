@@ -21,12 +21,13 @@ from course_lib.errors import CourseError
 from course_lib.questions import practice, predicting
 from course_lib.questions.format import Question
 from course_lib.questions.progress import Progress
+from course_lib.widgets.live import module
 
 
 class SelfCheck(anywidget.AnyWidget):
     """Questions on a page. ``answers`` is ``{id: {"answer": ..., "at": milliseconds}}``."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = module("selfcheck")
     questions = traitlets.List().tag(sync=True)
     answers = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)

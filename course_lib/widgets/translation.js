@@ -17,7 +17,7 @@ function render(context) {
     const input = make("input", { type: "range", id: frameId, min: 0, max: 0, step: 1 });
     const read = make("output", { for: frameId });
     input.addEventListener("input", () => { state.frame = Number(input.value); show(); });
-    const words = make("p", { class: "live-status", role: "status" });
+    const words = make("p", { class: "live-status" });
     const rows = ["day", "there", "back", "night"].map((key) => {
       const caption = make("figcaption"), image = make("img", { alt: "" });
       return { key, caption, image, node: make("figure", {}, caption, image) };
@@ -29,7 +29,7 @@ function render(context) {
       ...rows.map((row) => row.node), words,
       make("div", { class: "live-row" },
         slider(model, "steps", { label: "Steps of live training", values: [60, 120, 240, 480] })),
-      trainButtons(live, { train: "Train live" }));
+      trainButtons(live, { train: "Train live" }, () => words.textContent));
 
     function look() {
       if (!state.all) return null;

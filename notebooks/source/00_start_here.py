@@ -37,7 +37,7 @@ import torch
 from course_lib import fit, load_backbone, load_task, predict, show, style
 from course_lib import strategies as S
 from course_lib.measure.hardware import machine
-from course_lib.questions import Bands, judge
+from course_lib.questions import Bands, expectations, judge
 from course_lib.see import picture_grid, top_classes
 from course_lib.widgets import selfcheck
 
@@ -259,9 +259,18 @@ print(tracks.TRACKS["photos"].about("source", "similar", "different", "x-rays"))
 # ## How quizzes and grades work
 #
 # Cells that begin with *Your turn* ask you to write a few lines; `check(...)` tells at once
-# whether they work, `hint(...)` helps, and `solution(...)` shows ours once you have tried. Nobody
-# sees those. Graded quizzes are notebooks of their own that your instructor hands out and collects.
+# whether they work, and below it stand hints and our solution. Nobody sees what you do there.
+# Graded quizzes are notebooks of their own that your instructor hands out and collects.
 #
+# ## What you expected
+#
+# A guess that you can be wrong about is what makes a number stick. Here is what you predicted in
+# this lesson, beside what your run gave:
+
+# %%
+expectations()
+
+# %% [markdown]
 # ## Where to go next
 #
 # | lesson | question | time |

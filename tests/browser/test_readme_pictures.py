@@ -66,7 +66,7 @@ def test_the_race_ends_with_a_table_of_its_lanes(lab, page, notebook, pictures):
 def test_a_question_says_at_once_what_was_right_and_why(lab, page, notebook, pictures):
     page.open(lab, notebook(QUIZ))
     page.run_all()
-    fields = page.page.locator(".selfcheck fieldset")
+    fields = page.page.locator(".live-selfcheck fieldset")
     fields.first.wait_for(timeout=60_000)
     fields.nth(0).get_by_label("oriented edges").check()
     fields.nth(1).get_by_label("Hue").check()
@@ -77,5 +77,5 @@ def test_a_question_says_at_once_what_was_right_and_why(lab, page, notebook, pic
     verdict = fields.nth(1).locator(".verdict").inner_text()
     assert "Not right." in verdict and "One true statement is missing." in verdict
     assert "✓ Hue: " in verdict and "✗ The profession of a person: " in verdict
-    page.page.locator(".selfcheck").first.screenshot(path=pictures / "quiz.png")
+    page.page.locator(".live-selfcheck").first.screenshot(path=pictures / "quiz.png")
     assert not page.errors and not page.outside

@@ -1,7 +1,6 @@
 """The self-check in a real browser: instant feedback, a busy kernel, a restart, a reload."""
 
 import json
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from course_lib.questions import practice, progress, scoring
 from course_lib.widgets import selfcheck
 
-JS = Path(selfcheck.__file__).with_suffix(".js").read_text(encoding="utf-8")
+JS = str(selfcheck.SelfCheck._esm)
 CELLS = [
     "from course_lib.widgets.selfcheck import ask\n"
     "ask('p01-recipe', 'p01-stages', 'p01-receptive')",
@@ -86,7 +85,7 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     browser = page.page
     page.open(lab, notebook.name)
     run_cell(page, 0)
-    fields = browser.locator(".selfcheck fieldset")
+    fields = browser.locator(".live-selfcheck fieldset")
     fields.first.wait_for(timeout=60_000)
     page.wait_idle(60)
 
@@ -126,7 +125,7 @@ def test_feedback_comes_while_the_kernel_is_busy_and_survives_restart_and_reload
     page.wait_idle(120)
     run_cell(page, 0)
     browser.wait_for_function(
-        "() => document.querySelector('.selfcheck .verdict')?.dataset.state === 'right'",
+        "() => document.querySelector('.live-selfcheck .verdict')?.dataset.state === 'right'",
         timeout=60_000,
     )
     assert fields.nth(0).get_by_role("radio").first.is_checked()

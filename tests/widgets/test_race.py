@@ -37,6 +37,22 @@ def drive(race, until=lambda messages: False):
     return messages
 
 
+def test_a_race_is_shown_before_anything_is_drawn_measured_or_trained(monkeypatch):
+    from course_lib.data import tasks
+
+    def too_early(*_):
+        raise AssertionError("the constructor draws pictures")
+
+    monkeypatch.setattr(tasks, "task_in_pieces", too_early)
+    race = Race(train=14)
+    assert [stage["name"] for stage in race.info["stages"]] and race.snapshot()["lanes"] == []
+    data, _ = race._repr_mimebundle_()
+    assert "press Train all" in data["text/html"] and "image/png" not in data
+    race.start()
+    race.tick()
+    assert "the constructor draws" in race.error  # it is drawn by the first ticks
+
+
 def test_every_lane_ends_where_fit_ends():
     race = Race(train=14, epochs=2, lanes=[*FOUR, "LP-FT", "gradual unfreezing"])
     race.start()
@@ -116,6 +132,7 @@ def test_a_new_view_draws_what_has_happened():
     drive(race)
     all_of_it = race.snapshot()
     assert set(all_of_it["baselines"]) == set(module.BASELINES)
+    assert race.hint() == "" and "image/png" in race._repr_mimebundle_()[0]
     assert {lane["lane"]: len(lane["points"]) for lane in all_of_it["lanes"]} == dict.fromkeys(
         FOUR, 3
     )
@@ -126,7 +143,7 @@ def test_reset_forgets_the_lanes_and_run_draws_them_again():
     race.run(60)
     assert race.finished
     race.reset()
-    assert race.results() == [] and race.figure()[1].endswith("Nothing has been trained yet.")
+    assert race.results() == [] and race.hint()
     race.run(60)
     assert all(row["test"] is not None for row in race.results())
 

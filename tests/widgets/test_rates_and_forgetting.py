@@ -109,16 +109,15 @@ def test_reset_forgets_and_training_starts_anew(make):
 
 
 @WIDGETS
-def test_a_widget_shows_a_picture_before_and_after_training(make):
+def test_a_widget_says_what_to_do_before_training_and_shows_a_picture_after_it(make):
     from matplotlib import pyplot as plt
 
     widget = make(train=40, epochs=4)
-    fig, alt = widget.figure()
-    assert "nothing has been trained" in alt.lower()
-    plt.close(fig)
-    data, about = widget._repr_mimebundle_()
-    assert data["image/png"] and about["image/png"]["alt"] == alt
+    data, _ = widget._repr_mimebundle_()
+    assert "press Train" in data["text/html"] and "image/png" not in data
     drive(widget)
     fig, alt = widget.figure()
     assert "steps" in alt
     plt.close(fig)
+    data, about = widget._repr_mimebundle_()
+    assert data["image/png"] and about["image/png"]["alt"] == alt
