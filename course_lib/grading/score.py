@@ -14,6 +14,7 @@ from course_lib.errors import CourseError
 from course_lib.grading.inside import wire
 from course_lib.grading.sandbox import Limits, Outcome
 from course_lib.questions.format import Question
+from course_lib.questions.magics import without_magics
 from course_lib.questions.scoring import Result, load_check, passed_parts
 
 CODE_LIMIT = 100_000  # characters of an answer
@@ -129,17 +130,3 @@ def _error(value: Any) -> dict | None:
         kind = "an exception"
     line = value.get("line")
     return {"kind": kind, "line": line if type(line) is int and 0 < line < 10_000 else 0}
-
-
-def without_magics(source: str) -> str:
-    """Blank the lines of a code cell that only IPython knows: magics, shell lines, ``?`` help."""
-    lines = source.split("\n")
-    for index, line in enumerate(lines):
-        text = line.strip()
-        if text.startswith(("%", "!")) or (
-            text.endswith("?")
-            and "#" not in text
-            and text.rstrip("?").replace(".", "").isidentifier()
-        ):
-            lines[index] = line[: len(line) - len(line.lstrip())] + "pass"
-    return "\n".join(lines)
