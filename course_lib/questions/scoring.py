@@ -22,12 +22,16 @@ LITERAL_LIMIT = 10_000  # characters of an answer
 
 @dataclass(frozen=True)
 class Result:
-    """The score of one question. ``state`` is right, partial, wrong, not attempted, manual,
-    invalid, error, timeout, out_of_memory, crashed or refused."""
+    """The score of one question.
+
+    ``state`` is right, partial, wrong, not attempted or error (all of them graded), invalid,
+    timeout, out_of_memory or crashed; or waiting (for a person) or could_not_grade, and then there
+    is no score.
+    """
 
     id: str
     state: str
-    score: float
+    score: float | None
     max_score: float
     reason: str
     answer: str = ""  # what was understood of a choice or a number, for the report
@@ -173,6 +177,11 @@ def load_check(question: Question) -> types.ModuleType:
         if not callable(getattr(module, name, None)):
             raise CourseError(f"The check of {question.id} has no function {name}().")
     return module
+
+
+def answer_case(case: dict[str, Any]) -> dict[str, Any]:
+    """A case as the answer's process sees it: without what the check keeps for its ``test``."""
+    return {key: value for key, value in case.items() if key != "test"}
 
 
 def passed_parts(
