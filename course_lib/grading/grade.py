@@ -1,20 +1,18 @@
-"""Grade submissions: read, rebuild, score outside, store; resumable, one writer, fail closed.
+"""Grade submissions: plan the work, hand it to workers, store; resumable, one writer.
 
-``grade_submission`` is the pure part that any worker can do; ``grade_quiz`` plans the work, hands
-it to an executor and is the only one that writes.
+``assess.grade_submission`` is the pure part that any worker can do; ``grade_course`` is the only
+one that writes.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading import (
+    assess,
     build,
     collecting,
     corrections,
@@ -22,147 +20,17 @@ from course_lib.grading import (
     policy,
     score,
     standing,
-    submission,
+    unsafe_mode,
 )
-from course_lib.grading.sandbox import (
-    Limits,
-    Outcome,
-    Sandbox,
-    SandboxError,
-    Status,
-    must_hide,
-    status,
-)
-from course_lib.grading.store import GRADER_VERSION, Store, StoreError, checked, one_writer
-from course_lib.grading.submission import Invalid, digest
-from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz, load_bank
+from course_lib.grading.assess import STATES, Job, grade_submission, record_without
+from course_lib.grading.confine import must_hide
+from course_lib.grading.outcome import SandboxError
+from course_lib.grading.sandbox import Status, status
+from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer
+from course_lib.grading.submission import digest
+from course_lib.questions.format import Quiz, load_bank
 
-STATES = ("graded", "waiting", "could_not_grade", "timeout", "out_of_memory", "crashed", "invalid")
-MESSAGES = {
-    "graded": "Graded.",
-    "could_not_grade": "An answer could not be graded; see there. It has no points yet.",
-    "timeout": "Graded; an answer ran longer than allowed and was stopped.",
-    "out_of_memory": "Graded; an answer asked for more memory than allowed and was stopped.",
-    "crashed": "Graded; an answer ended its process before it gave a result.",
-}
-NO_SANDBOX = "Not run: this machine has no sandbox for code answers. Grade it on one that has."
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker needs for one submission, as plain data."""
-
-    student: str
-    quiz: Quiz
-    data: bytes
-    seeds: dict[str, int]
-    sandbox: str  # bubblewrap, container, none, or "" to refuse code answers
-    hidden: tuple[str, ...] = ()
-
-
-def grade_submission(job: Job) -> tuple[dict, bytes]:
-    """Score one submission; return its record and the autograded notebook.
-
-    Raises CourseError only when grading itself is at fault (reference answer, sandbox).
-    """
-    started = time.monotonic()
-    try:
-        texts = submission.answers(job.data, {q.id: build.starter(q) for q in job.quiz.questions})
-    except Invalid as error:
-        return record_without(job.quiz, job.student, job.data, error.state, str(error))
-    results = [grade_answer(job, question, texts[question.id]) for question in job.quiz.questions]
-    states = {result.state for result in results}
-    state = next(
-        (s for s in ("could_not_grade", "crashed", "out_of_memory", "timeout") if s in states),
-        "graded",
-    )
-    given = {key: text for key, text in texts.items() if text is not None}
-    notebook = build.serialise(build.rebuilt_notebook(job.quiz, given))
-    record = _record(job.quiz, job.student, job.data, state, MESSAGES[state], results, notebook)
-    return record | {"seconds": round(time.monotonic() - started, 3)}, notebook
-
-
-def grade_answer(job: Job, question: Question, text: str | None) -> scoring.Result:
-    def result(state: str, points: float | None, reason: str) -> scoring.Result:
-        return scoring.Result(question.id, state, points, question.points, reason)
-
-    if text is None:
-        return result("could_not_grade", None, submission.NO_CELL)
-    if submission.is_blank(text, build.starter(question)):
-        return result("not attempted", 0.0, "Not attempted.")
-    if question.kind == "written":
-        return result("waiting", None, "A person reads this answer.")
-    if question.kind != "code":
-        return scoring.score_literal(question, text)
-    if not job.sandbox:
-        return result("could_not_grade", None, NO_SANDBOX)
-    box = _sandbox(question.imports, job.sandbox, job.hidden)
-
-    def run(request: dict, limits: Limits) -> Outcome:
-        return box.run(request, limits)
-
-    return score.score_code(question, text, job.seeds[question.id], run)
-
-
-def record_without(
-    quiz: Quiz, student: str, data: bytes, state: str, message: str
-) -> tuple[dict, bytes]:
-    """The record and notebook of a submission of which no answer was read."""
-    points = 0.0 if state == "invalid" else None
-    results = [scoring.Result(q.id, state, points, q.points, message) for q in quiz.questions]
-    notebook = build.serialise(build.rebuilt_notebook(quiz, {}))
-    return _record(quiz, student, data, state, message, results, notebook), notebook
-
-
-def _record(
-    quiz: Quiz,
-    student: str,
-    data: bytes,
-    state: str,
-    message: str,
-    results: Iterable[scoring.Result],
-    notebook: bytes,
-) -> dict:
-    questions = []
-    for question, result in zip(quiz.questions, results, strict=True):
-        points = checked(result.score, question.points)
-        questions.append(asdict(replace(result, score=points)) | {"max_score": question.points})
-    return {
-        "student": student,
-        "quiz": quiz.id,
-        "state": state,
-        "message": message,
-        "score": round(sum(q["score"] or 0.0 for q in questions), 4),
-        "max_score": quiz.points,
-        "needs_manual": any(q["score"] is None for q in questions),
-        "seconds": 0.0,
-        "questions": questions,
-        "submission": digest(data),
-        "notebook": digest(notebook),
-    }
-
-
-_local = threading.local()
-
-
-def _sandbox(imports: tuple[str, ...], kind: str, hidden: tuple[str, ...]) -> Sandbox:
-    """The warm sandbox of this thread for these imports; started at its first use."""
-    boxes = getattr(_local, "boxes", None)
-    if boxes is None:
-        boxes = _local.boxes = {}
-    key = (imports, kind, hidden)
-    if key not in boxes:
-        boxes[key] = Sandbox(imports, kind, hidden)
-    return boxes[key]
-
-
-def close_sandboxes() -> None:
-    """Stop this thread's warm sandboxes."""
-    boxes = getattr(_local, "boxes", None) or {}
-    for box in boxes.values():
-        box.close()
-    boxes.clear()
+close_sandboxes = assess.close
 
 
 def sandbox_kind(quizzes: Iterable[Quiz], unsafe: bool = False) -> tuple[str, Status | None]:
@@ -199,6 +67,8 @@ def grade_course(
     quizzes = [q for q in chosen(everything, names) if names or collecting.has_any(course, q.id)]
     for quiz in quizzes:
         require_release(quiz, course)
+    if unsafe:
+        unsafe_mode.refuse(course)
     kind, found = sandbox_kind(quizzes, unsafe)
     if found is not None and not found.ok:
         tell(
@@ -393,6 +263,7 @@ def require_release(quiz: Quiz, course: Path) -> None:
 
 
 __all__ = [
+    "STATES",
     "Job",
     "SandboxError",
     "StoreError",

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.grading import grade, score
+from course_lib.grading import assess, score
 from course_lib.grading.submission import SIZE_LIMIT
 from course_lib.questions.format import Quiz, load_bank
 
@@ -27,9 +27,9 @@ def grade_notebook(path: Path, bank: Path) -> dict:
     # A fixed secret is enough: who cheats here cheats nobody else.
     seeds = {q.id: score.seed(b"mine", quiz.id, q.id) for q in quiz.questions}
     try:
-        record, _ = grade.grade_submission(grade.Job("me", quiz, data, seeds, "none"))
+        record, _ = assess.grade_submission(assess.Job("me", quiz, data, seeds, "none"))
     finally:
-        grade.close_sandboxes()
+        assess.close()
     for question, result in zip(quiz.questions, record["questions"], strict=True):
         result["explanation"] = question.explanation or " ".join(
             c.why for c in question.choices if c.correct

@@ -22,9 +22,12 @@ UNKNOWN = ("waiting", "could_not_grade")  # states without a score
 
 @dataclass(frozen=True)
 class Result:
-    """The score of one question. ``state`` is right, partial, wrong, not attempted, error,
-    invalid, timeout, out_of_memory, crashed, or one of UNKNOWN: waiting (for a person) and
-    could_not_grade (no fault of the answer). Those two have no score: None."""
+    """The score of one question.
+
+    ``state`` is right, partial, wrong, not attempted or error (all of them graded), invalid,
+    timeout, out_of_memory or crashed; or waiting (for a person) or could_not_grade, and then there
+    is no score.
+    """
 
     id: str
     state: str
@@ -143,6 +146,11 @@ def load_check(question: Question) -> types.ModuleType:
         if not callable(getattr(module, name, None)):
             raise CourseError(f"The check of {question.id} has no function {name}().")
     return module
+
+
+def answer_case(case: dict[str, Any]) -> dict[str, Any]:
+    """A case as the answer's process sees it: without what the check keeps for its ``test``."""
+    return {key: value for key, value in case.items() if key != "test"}
 
 
 def passed_parts(
