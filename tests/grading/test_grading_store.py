@@ -67,9 +67,7 @@ def test_a_gradebook_that_stays_locked_is_told_and_the_next_run_goes_on(course, 
     ],
     ids=["empty", "cut", "other", "overwritten"],
 )
-def test_a_broken_gradebook_is_named_with_the_way_back_which_works(
-    course, empty_gradebook, damage
-):
+def test_a_broken_gradebook_is_named_with_the_way_back_which_works(course, empty_gradebook, damage):
     submit(course, "ann", ESSAY)
     graded(course)
     by_hand(course, "ann", 2)
