@@ -28,6 +28,22 @@ PAUSE = 0.2
 BUSY = ("database is locked", "database is busy", "database table is locked")
 
 
+# One query: the tables of nbgrader ask the database once for every row that they are asked for.
+_MARKS = """
+select submitted.student_id, cell.name, grade.auto_score, grade.manual_score, grade.extra_credit,
+       grade.needs_manual_grade, (
+         select comment.manual_comment from comment
+         join base_cell as solution on solution.id = comment.cell_id
+         where comment.notebook_id = grade.notebook_id and solution.name = cell.name)
+from grade
+join base_cell as cell on cell.id = grade.cell_id
+join submitted_notebook as page on page.id = grade.notebook_id
+join submitted_assignment as submitted on submitted.id = page.assignment_id
+join assignment on assignment.id = submitted.assignment_id
+where assignment.name = :quiz
+"""
+
+
 @dataclass(frozen=True)
 class Mark:
     """One question of one student as the gradebook has it."""
@@ -256,25 +272,17 @@ class Gradebook:
         )
 
     @_waits
-    def marks(self, quiz: Quiz, student: str) -> dict[str, Mark] | None:
-        """A student's marks by question, as they stand on disk; None without a submission."""
-        self.book.db.expire_all()
-        submitted = self._submitted(quiz, student)
-        if submitted is None:
-            return None
-        page = submitted.notebooks[0]
-        comments = {c.cell.name: c.manual_comment for c in page.comments}
-        found = {
-            g.cell.name: Mark(
-                g.auto_score,
-                g.manual_score,
-                g.extra_credit or 0.0,
-                bool(g.needs_manual_grade),
-                comments.get(g.cell.name),
-            )
-            for g in page.grades
-        }
+    def marks(self, quiz: Quiz, student: str = "") -> dict[str, dict[str, Mark]]:
+        """Marks by question, by student, as they stand on disk; of one student or of all."""
+        from sqlalchemy import text
+
+        query = _MARKS + (" and submitted.student_id = :student" if student else "")
+        rows = self.book.db.execute(text(query), {"quiz": quiz.id, "student": student}).fetchall()
         self.book.db.rollback()  # a reader must not keep others from writing
+        found: dict[str, dict[str, Mark]] = {}
+        for name, question, auto, manual, extra, waits, comment in rows:
+            mark = Mark(auto, manual, extra or 0.0, bool(waits), comment)
+            found.setdefault(name, {})[question] = mark
         return found
 
     @_waits
