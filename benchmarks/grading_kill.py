@@ -157,6 +157,7 @@ def killed(course: Path, bank: Path, workers: int, after: float) -> int:
     while stored(course) == before and process.poll() is None:
         time.sleep(0.02)
     time.sleep(after)
+    assert process.poll() in (None, 0), "a grader that was to be killed had failed"
     children = family(process)
     process.kill()
     process.wait()

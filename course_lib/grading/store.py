@@ -254,8 +254,9 @@ class Store:
         if best is None or best.submission != record["submission"]:
             self._write(quiz.id, student, results)
             return
-        # From here to the end a kill leaves "moving": marks in the gradebook then belong to nobody.
-        self._write(quiz.id, student, results | {"moving": True})
+        if self._mark(quiz, student, fresh=False) is not None:
+            # From here to the end a kill leaves "moving": marks that stand then belong to nobody.
+            self._write(quiz.id, student, results | {"moving": True})
         write_atomically(self.autograded(quiz.id, student), notebook, 0o444)
         results["shows"] = record["submission"]
         self._mirror(quiz, student, results)
