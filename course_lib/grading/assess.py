@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 
 from course_lib.errors import CourseError
-from course_lib.grading import build, score
+from course_lib.grading import build, score, submission
 from course_lib.grading.judging import Judge, JudgeLost
 from course_lib.grading.outcome import Limits, Outcome
 from course_lib.grading.sandbox import Sandbox
@@ -81,10 +81,15 @@ def _graded(job: Job) -> tuple[dict, bytes]:
             result = scoring.Result(
                 question.id, "not attempted", 0.0, question.points, "Not attempted."
             )
+        elif question.id in found["missing"]:
+            result = scoring.Result(
+                question.id, "could_not_grade", None, question.points, submission.NO_CELL
+            )
         elif question.id in found["results"]:
             result = scoring.Result(**found["results"][question.id])
         else:
-            result = grade_answer(job, question, found["texts"][question.id])
+            text = found["code"].get(question.id, found["texts"][question.id])
+            result = grade_answer(job, question, text)
         results.append(result)
     states = {result.state for result in results}
     order = ("could_not_grade", "crashed", "out_of_memory", "timeout")

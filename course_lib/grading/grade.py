@@ -7,18 +7,27 @@ one that writes.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.grading import assess, build, executors, score, submission, unsafe_mode
+from course_lib.grading import (
+    assess,
+    build,
+    collecting,
+    corrections,
+    executors,
+    policy,
+    score,
+    standing,
+    unsafe_mode,
+)
 from course_lib.grading.assess import STATES, Job, grade_submission, record_without
 from course_lib.grading.confine import must_hide
 from course_lib.grading.outcome import SandboxError
 from course_lib.grading.sandbox import Status, status
-from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer, secret
-from course_lib.grading.submission import Invalid, Submission, digest
+from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer
+from course_lib.grading.submission import digest
 from course_lib.questions.format import Quiz, load_bank
 
 close_sandboxes = assess.close
@@ -44,15 +53,18 @@ def grade_course(
     unsafe: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict:
-    """Grade everything handed in (or the named quizzes); return the JSON report.
+    """Keep and grade everything handed in (or the named quizzes); return the JSON report.
 
-    Raises CourseError when the course folder, the bank, the gradebook or the sandbox is at fault.
-    What was stored before stays; the next run goes on there.
+    ``submissions`` holds for every student the record of the newest attempt that may count, with
+    where they stand; ``changed`` whose stored total is another now, before and after.
+
+    Raises CourseError when the course folder, the bank or the gradebook is at fault. What was
+    stored before stays; the next run goes on there.
     """
-    course, quizzes = Path(course).resolve(), chosen(load_bank(bank), names)
-    handed_in = {quiz.id: submission.find_submissions(course, quiz.id) for quiz in quizzes}
-    if not names:
-        quizzes = [quiz for quiz in quizzes if handed_in[quiz.id]]
+    course, everything = Path(course).resolve(), load_bank(bank)
+    rules = policy.load(course)
+    corrections.check(everything, rules.corrections)
+    quizzes = [q for q in chosen(everything, names) if names or collecting.has_any(course, q.id)]
     for quiz in quizzes:
         require_release(quiz, course)
     if unsafe:
@@ -67,92 +79,156 @@ def grade_course(
             )
             + found.message
         )
-    report: dict = {"submissions": [], "sandbox": found.kind if found else "not needed"}
+    report: dict = {
+        "submissions": [],
+        "changed": [],
+        "sandbox": found.kind if found else "not needed",
+    }
     hidden = must_hide((course, bank))
     with (
         one_writer(course),
-        Store(course) as store,
+        Store(course, rules, tell) as store,
         executors.make(grade_submission, workers, scheduler) as executor,
     ):
-        key = secret(course)
         for quiz in quizzes:
-            store.add_quiz(quiz)
-            grader = f"{GRADER_VERSION}-{build.quiz_hash(quiz)}-{kind}"
-            report["submissions"] += _grade_quiz(
-                quiz, handed_in[quiz.id], store, executor, key, grader, kind, hidden, tell
-            )
+            quiz = corrections.corrected(quiz, rules.corrections)
+            store.gradebook.add_quiz(quiz)
+            own = kind if any(q.kind == "code" for q in quiz.questions) else ""
+            run = _Run(quiz, store, own, hidden, tell)
+            report["submissions"] += run.grade(executor)
+            report["changed"] += run.changed
     return report
 
 
-def _grade_quiz(
-    quiz: Quiz,
-    handed_in: list[Submission],
-    store: Store,
-    executor: executors.Executor,
-    key: bytes,
-    grader: str,
-    kind: str,
-    hidden: tuple[str, ...],
-    tell: Callable[[str], None],
-) -> list[dict]:
-    records: dict[str, dict] = {}
-    waiting: dict[str, Submission] = {}
-    done = 0
+class _Run:
+    """Grade one quiz once: collect, plan, store what comes back."""
 
-    def store_one(item: Submission, record: dict, notebook: bytes | None, when: float) -> None:
-        record["grader"] = grader
-        store.save(quiz, record, notebook, when)
-        records[item.student] = record
-        tell(
-            f"{record['student']}: {record['state']}, {record['score']:g} of "
-            f"{record['max_score']:g}" + (", a person's turn" if record["needs_manual"] else "")
-        )
+    def __init__(
+        self,
+        quiz: Quiz,
+        store: Store,
+        kind: str,
+        hidden: tuple[str, ...],
+        tell: Callable[[str], None],
+    ):
+        self.quiz, self.store, self.kind = quiz, store, kind
+        self.hidden, self.tell = hidden, tell
+        self.grader = f"{GRADER_VERSION}-{build.quiz_hash(quiz)}"
+        self.done, self.changed = 0, []
+        self.troubles: dict[str, standing.Trouble] = {}
 
-    def jobs():
-        nonlocal done
-        for item in handed_in:
-            try:
-                data = submission.read_bytes(item)
-            except Invalid as error:
-                state = getattr(error, "state", "invalid")
-                record, notebook = record_without(quiz, item.student, b"", state, str(error))
-                if submission.STUDENT.fullmatch(item.student):
-                    store_one(item, record, notebook, time.time())
-                else:
-                    records[item.student] = record
-                    tell(f"{item.student!r}: invalid. {error}")
-                continue
-            # A submission is known by student and content: copies get inputs of their own.
-            name = digest(item.student.encode() + b"\0" + data)
-            old = store.is_done(quiz, item.student, digest(data), grader)
-            if old is not None:
-                records[item.student] = old
-                done += 1
-                continue
-            waiting[item.student] = item
-            seeds = {q.id: score.seed(key, name, q.id) for q in quiz.questions if q.kind == "code"}
-            yield Job(item.student, quiz, data, seeds, kind, hidden)
+    def grade(self, executor: executors.Executor) -> list[dict]:
+        """The records of everybody, in order of student."""
+        self.troubles = collecting.collect(self.store, self.quiz.id)
+        for name, trouble in self.troubles.items():
+            self.tell(f"{name}: {trouble.state}. {trouble.message}")
+        for job, outcome in executor.run(self._jobs()):
+            self._store(job, outcome)
+        if self.done:
+            self.tell(f"{self.quiz.id}: {self.done} unchanged, not graded again.")
+        names = {*self.store.handins.students(self.quiz.id), *self.troubles}
+        return [self._entry(name) for name in sorted(names)]
 
-    for job, outcome in executor.run(jobs()):
-        item = waiting.pop(job.student)
+    def _jobs(self) -> Iterator[Job]:
+        store, quiz = self.store, self.quiz
+        for student in store.handins.students(quiz.id):
+            attempts = store.handins.attempts(quiz.id, student)
+            wanted = standing.eligible(store.policy, quiz.id, student, attempts)
+            if store.policy.counts != "best":
+                wanted = wanted[:1]
+            for name in dict.fromkeys(a.submission for a in wanted):
+                if store.is_done(quiz, student, name, self.grader, self.kind):
+                    self.done += 1
+                    continue
+                try:
+                    data = store.handins.read(quiz.id, student, name)
+                except CourseError as error:
+                    trouble = standing.Trouble("could_not_grade", str(error))
+                    self.troubles.setdefault(student, trouble)
+                    continue
+                # An attempt is known by student and content: copies get inputs of their own.
+                known = digest(student.encode() + b"\0" + data)
+                seeds = {
+                    q.id: score.seed(store.key, known, q.id)
+                    for q in quiz.questions
+                    if q.kind == "code"
+                }
+                yield Job(student, quiz, data, seeds, self.kind, self.hidden)
+
+    def _store(self, job: Job, outcome: object) -> None:
         if isinstance(outcome, executors.WorkerLost):
-            record, notebook = record_without(
-                quiz,
-                job.student,
-                job.data,
-                "could_not_grade",
-                "The grading process ended on this submission twice. "
-                "An instructor should look at it.",
+            record, notebook = self._ungraded(
+                job, "The grading process ended on this submission twice. Look at it by hand."
             )
         elif isinstance(outcome, BaseException):
-            raise outcome
+            record, notebook = self._ungraded(job, f"The grader failed: {outcome}")
         else:
             record, notebook = outcome
-        # The file system's own time of arrival; nothing written inside a submission counts.
-        store_one(item, record, notebook, item.path.stat().st_ctime)
-    if done:
-        tell(f"{quiz.id}: {done} unchanged, not graded again.")
-    return [records[name] for name in sorted(records)]
+        credit(self.quiz, record)
+        record |= {"grader": self.grader, "sandbox": self.kind}
+        before = self.store.results(self.quiz.id, job.student)
+        self.store.save(self.quiz, record, notebook)
+        self._note(job.student, before, record)
+
+    def _ungraded(self, job: Job, reason: str) -> tuple[dict, bytes]:
+        return record_without(job.quiz, job.student, job.data, "could_not_grade", reason)
+
+    def _note(self, student: str, before: dict, record: dict) -> None:
+        """Tell and log what was found; list a total that is another than the one stored."""
+        text = f"{student}: {record['state']}, {record['score']:g} of {record['max_score']:g}"
+        self.tell(text + (", a person's turn" if record["needs_manual"] else ""))
+        old = before["records"].get(record["submission"])
+        facts = {"state": record["state"], "submission": record["submission"][:12]}
+        facts |= {"score": record["score"], "of": record["max_score"]}
+        if old is None:
+            self.store.log.add("graded", student, self.quiz.id, **facts)
+            return
+        totals = [
+            round(standing.total(standing.marks(self.quiz, one, before["judged"])), 4)
+            for one in (old, record)
+        ]
+        if totals[0] == totals[1] and old["max_score"] == record["max_score"]:
+            return
+        change = {"before": totals[0], "before_of": old["max_score"], "after": totals[1]}
+        change["after_of"] = record["max_score"]
+        self.changed.append({"student": student, "quiz": self.quiz.id} | change)
+        self.store.log.add("regraded", student, self.quiz.id, **facts, **change)
+        self.tell(
+            f"{student}: changed from {totals[0]:g} of {old['max_score']:g} to {totals[1]:g} of "
+            f"{record['max_score']:g}"
+        )
+
+    def _entry(self, student: str) -> dict:
+        """The report's entry: what the newest attempt got, and where the student stands."""
+        trouble = self.troubles.get(student)
+        known = trouble is None or trouble.student
+        now = self.store.standing(self.quiz, student, trouble) if known else None
+        if trouble is not None:
+            record, _ = record_without(self.quiz, student, b"", trouble.state, trouble.message)
+        else:
+            results = self.store.results(self.quiz.id, student)
+            attempts = self.store.handins.attempts(self.quiz.id, student)
+            wanted = standing.eligible(self.store.policy, self.quiz.id, student, attempts)
+            record = results["records"].get(wanted[0].submission) if wanted else None
+            if record is None:
+                reason = now.open[0] if now.open else "Not graded."
+                record, _ = record_without(self.quiz, student, b"", now.state, reason)
+        return record | {"standing": now.as_dict() if now else None}
+
+
+def credit(quiz: Quiz, record: dict) -> None:
+    """Give the points of questions that were dropped or count for everybody; changes the record."""
+    for question, result in zip(quiz.questions, record["questions"], strict=True):
+        if question.credit:
+            result |= {
+                "state": "right",
+                "score": question.points,
+                "max_score": question.points,
+                "reason": question.credit,
+            }
+    record["score"] = round(sum(q["score"] or 0.0 for q in record["questions"]), 4)
+    record["max_score"] = quiz.points
+    record["needs_manual"] = any(q["score"] is None for q in record["questions"])
 
 
 def chosen(bank: dict[str, Quiz], names: Iterable[str]) -> list[Quiz]:
@@ -181,7 +257,8 @@ def require_release(quiz: Quiz, course: Path) -> None:
     if not same:
         raise CourseError(
             f"{path} is not what the bank builds. Run `course quiz build`, and look "
-            "whether the questions still are the ones that were handed out."
+            "whether the questions still are the ones that were handed out. Points and keys that "
+            "change later belong under corrections in course.yaml."
         )
 
 

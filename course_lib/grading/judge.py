@@ -18,6 +18,7 @@ from course_lib.grading import build, submission
 from course_lib.grading.inside import wire
 from course_lib.questions import scoring
 from course_lib.questions.format import Question, Quiz
+from course_lib.questions.magics import without_magics
 
 MEMORY_MB = 224  # beyond what the program itself needs
 
@@ -25,21 +26,29 @@ MEMORY_MB = 224  # beyond what the program itself needs
 def read(quiz: Quiz, data: bytes) -> dict:
     """Read a notebook and score what is a plain value.
 
-    Returns ``texts`` (answer by question), ``blank`` (ids) and ``results`` (of choices and
-    numbers, as dictionaries); or the ``state`` and ``message`` of a notebook that is not read.
+    Returns ``texts`` (answer by question), ``blank`` and ``missing`` (ids), ``code`` (what is
+    run, by question) and ``results`` (of choices and numbers, as dictionaries); or the ``state``
+    and ``message`` of a notebook that is not read.
     """
     starters = {q.id: build.starter(q) for q in quiz.questions}
     try:
-        texts = submission.answers(data, starters)
+        found = submission.answers(data, starters)
     except submission.Invalid as error:
-        return {"state": getattr(error, "state", "invalid"), "message": str(error)}
+        return {"state": error.state, "message": str(error)}
+    texts = {key: text for key, text in found.items() if text is not None}
     blank = [key for key, text in texts.items() if submission.is_blank(text, starters[key])]
     results = {
         q.id: asdict(scoring.score_literal(q, texts[q.id]))
         for q in quiz.questions
-        if q.kind not in ("code", "written") and q.id not in blank
+        if q.kind not in ("code", "written") and q.id in texts and q.id not in blank
     }
-    return {"texts": texts, "blank": blank, "results": results}
+    code = {
+        q.id: without_magics(texts[q.id])
+        for q in quiz.questions
+        if q.kind == "code" and q.id in texts
+    }
+    missing = [key for key in found if key not in texts]
+    return {"texts": texts, "blank": blank, "missing": missing, "code": code, "results": results}
 
 
 def compare(question: Question, harness: bytes, answer: bytes, count: int, lines: int) -> dict:

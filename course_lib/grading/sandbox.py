@@ -3,8 +3,8 @@
 ``Sandbox.run`` sends one request into a contained child (see ``inside/runner.py``) and returns what
 came back, as bytes that nobody has looked into. Three kinds: ``bubblewrap`` (Linux; the one to
 use), ``container`` (docker or podman, an image with numpy and torch named by
-``COURSE_GRADER_IMAGE``),
-``none`` (no protection at all: only for a learner's own code, or on the instructor's word).
+``COURSE_GRADER_IMAGE``), ``none`` (no protection at all: only for a learner's own code, or on the
+instructor's word).
 """
 
 from __future__ import annotations

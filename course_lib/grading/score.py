@@ -28,7 +28,7 @@ def seed(secret: bytes, submission: str, question_id: str) -> int:
 
 
 def score_code(question: Question, source: str, number: int, run: Run, compare: Compare) -> Result:
-    """Score a coding task on fresh inputs drawn from ``number``.
+    """Score a coding task on fresh inputs drawn from ``number``; ``source`` is plain Python.
 
     The answer runs through ``run`` in one process, the reference and the check's ``test`` in
     another; ``compare`` looks at what both sent. When the reference or its check fails, the state
@@ -48,7 +48,7 @@ def score_code(question: Question, source: str, number: int, run: Run, compare: 
         run,
         {
             "role": "answer",
-            "answer": without_magics(source),
+            "answer": source,
             "check": answer_side(q.check),
             "cases": [answer_case(case) for case in cases],
         },
@@ -122,17 +122,3 @@ def answer_side(check: str) -> str:
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
     ]
     return ast.unparse(tree)
-
-
-def without_magics(source: str) -> str:
-    """Blank the lines of a code cell that only IPython knows: magics, shell lines, ``?`` help."""
-    lines = source.split("\n")
-    for index, line in enumerate(lines):
-        text = line.strip()
-        if text.startswith(("%", "!")) or (
-            text.endswith("?")
-            and "#" not in text
-            and text.rstrip("?").replace(".", "").isidentifier()
-        ):
-            lines[index] = line[: len(line) - len(line.lstrip())] + "pass"
-    return "\n".join(lines)

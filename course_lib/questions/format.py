@@ -242,6 +242,8 @@ class Question:
     wrong: tuple[Wrong, ...] = ()
     covers: tuple[int, ...] = ()
     claims: tuple[str, ...] = ()
+    also: tuple[Any, ...] = ()  # other right answers, from a correction: numbers, tuples of letters
+    credit: str = ""  # why everybody has all its points, from a correction
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def main(argv):
     libc = ctypes.CDLL(None, use_errno=True)
     namespace = own_pid_namespace(libc) if mode == "contained" else None
     start(modules)
+    import cell  # noqa: F401, here, since a child cannot read files
     import seccomp
     import wire
 
@@ -336,8 +337,10 @@ def harness_role(request, wire, write):
 
 
 def module(name, source):
+    import cell
+
     result = sys.modules[name] = types.ModuleType(name)  # where dataclasses look for it
-    exec(compile(source, f"<{name}>", "exec"), result.__dict__)
+    cell.run(source, f"<{name}>", result.__dict__)
     return result
 
 
