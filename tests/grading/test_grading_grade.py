@@ -17,6 +17,7 @@ from quizlab import RIGHT, RIGHT_CODE, RIGHT_SCORE, graded, scores, states, subm
 
 from course_lib.errors import CourseError
 from course_lib.grading import executors, grade, score, store, submission
+from course_lib.grading import gradebook as gradebook_module
 from course_lib.questions import scoring
 
 
@@ -54,8 +55,9 @@ def test_right_wrong_blank_and_broken_submissions_get_what_they_deserve(course):
         "graded",
         "graded",
         "graded",
-        "invalid",
+        "could_not_grade",
     ]
+    assert set(scores(records["broken"]).values()) == {None}
     assert set(states(records["blank"]).values()) == {"not attempted"}
     assert states(records["right"])["mini-essay"] == "waiting" and records["right"]["needs_manual"]
     for record in records.values():
@@ -185,7 +187,10 @@ def test_a_persons_score_survives_regrading(course):
     assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, False)
     submit(course, "ann", RIGHT | {"mini-essay": "Other words."})
     graded(course)
-    assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, True)
+    assert gradebook(course)["ann", "mini-essay"] == (None, None, True)
+    submit(course, "ann")  # the answer that was judged comes back, and its score with it
+    graded(course)
+    assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, False)
 
 
 def test_a_second_grader_is_refused_while_one_writes(course):
@@ -212,20 +217,21 @@ def test_a_score_out_of_range_is_never_stored(course, monkeypatch, value):
 
 def test_stored_scores_are_read_back_and_a_difference_stops_the_grader(course, monkeypatch):
     submit(course, "ann")
-    write = store.Store._write_scores
+    write = gradebook_module.Gradebook.write
 
-    def forged(self, quiz, record, when):
-        questions = [q | {"score": 1.0} for q in record["questions"]]
-        write(self, quiz, record | {"questions": questions}, when)
+    def forged(self, quiz, student, marks, *rest):
+        marks = {name: dataclasses.replace(mark, auto=1.0) for name, mark in marks.items()}
+        write(self, quiz, student, marks, *rest)
 
-    monkeypatch.setattr(store.Store, "_write_scores", forged)
+    monkeypatch.setattr(gradebook_module.Gradebook, "write", forged)
     with pytest.raises(store.StoreError, match="other scores"):
         graded(course)
     monkeypatch.undo()
-    assert not (course / ".grades/mini/ann.json").exists()
+    with store.Store(course) as opened:
+        assert opened.record("mini", "ann") is None
 
 
-@pytest.mark.parametrize("step", ["_write_scores", "scores", "autograded", "record_path"])
+@pytest.mark.parametrize("step", ["_write", "_mirror", "autograded", "record_path"])
 def test_a_failure_at_any_step_of_storing_gives_no_points_that_were_not_earned(
     course, monkeypatch, step
 ):
@@ -339,7 +345,7 @@ def test_a_full_disk_gives_a_message_no_points_and_the_next_run_repairs_it(cours
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     done = run_cli(course, preexec_fn=small_files)
-    assert done.returncode == 1 and "untouched" in done.stderr, done
+    assert done.returncode == 1 and "unchanged" in done.stderr, done
     assert gradebook(course) == first
     assert graded(course)["bob"]["score"] == RIGHT_SCORE
 
@@ -407,9 +413,13 @@ def test_split_copied_and_retyped_answer_cells_are_read_as_the_student_meant():
     def read(*cells):
         return submission.answers(json.dumps({"cells": cells}).encode(), starters)
 
-    assert read() == starters
+    assert read() == {"a": None, "b": None}
+    blank = [cell(key, text) for key, text in starters.items()]
+    assert read(*blank) == starters
     assert read(cell("a", "answer = 1"), cell("a", "answer = None"))["a"] == "answer = 1"
     assert read(cell("b", "x = 1"), cell("b", ["y = 2\n", "z = 3"]))["b"] == "x = 1\ny = 2\nz = 3"
     assert read(cell("a", "answer = 1", "raw"))["a"] == "answer = 1"
-    assert read(cell("z", "answer = 1"), cell(["a"], "answer = 1"), 7, {"metadata": 3}) == starters
+    strange = cell("z", "answer = 1"), cell(["a"], "answer = 1"), 7, {"metadata": 3}
+    assert read(*strange) == {"a": None, "b": None}
+    assert read(*blank, *strange) == starters
     assert "\ud800" not in read(cell("a", "answer = '\ud800'"))["a"]
