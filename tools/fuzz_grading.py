@@ -223,7 +223,7 @@ def mutated(notebook: dict, rng: random.Random) -> bytes:
         tree["cells"] = rng.sample(tree["cells"], rng.randrange(len(tree["cells"])))
     elif kind == 3:
         big = rng.choice((b"[],", b'{"a":1},', b"1,", b'"\\ud83d",', b'"' + b"x" * 900 + b'",'))
-        data = big * (rng.choice((1 << 16, 1 << 22, 24 << 20)) // len(big))
+        data = big * (rng.choice((1 << 16, 1 << 16, 1 << 20, 1 << 22, 24 << 20)) // len(big))
         place = rng.choice((b'"outputs": [', b'"cells": ['))
         return _dumped(tree).replace(place, place + data, 1)
     elif kind == 4:

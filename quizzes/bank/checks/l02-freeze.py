@@ -7,7 +7,7 @@ NAMES = ("stem", "conv1", "layer1", "layer2", "layer3", "body", "neck", "last")
 
 def inputs(rng):
     cases = []
-    for _ in range(3):
+    for _ in range(2):
         count = int(rng.integers(2, 5))
         names = [str(n) for n in rng.permutation(NAMES)[:count]]
         cases.append(
