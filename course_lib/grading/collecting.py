@@ -43,6 +43,10 @@ def collect(store: Store, quiz: str) -> dict[str, Trouble]:
         except Invalid as error:
             troubles[student] = Trouble(error.state, str(error))
             continue
+        if info.st_nlink > 1 and not store.handins.has(quiz, student, data):
+            text = "The notebook is the same file as another one (a hard link); hand in a copy."
+            troubles[student] = Trouble("could_not_grade", text)
+            continue
         when = arrival(items[0], info, store.policy)
         new = store.handins.keep(quiz, student, data, when)
         if new is not None:

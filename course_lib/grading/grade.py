@@ -181,7 +181,7 @@ class _Run:
         old = before["records"].get(record["submission"])
         facts = {"state": record["state"], "submission": record["submission"][:12]}
         facts |= {"score": record["score"], "of": record["max_score"]}
-        if old is None:
+        if old is None or "could_not_grade" in (old["state"], record["state"]):
             self.store.log.add("graded", student, self.quiz.id, **facts)
             return
         totals = [

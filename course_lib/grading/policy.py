@@ -26,6 +26,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -184,7 +185,7 @@ def load(course: Path) -> Policy:
         times("closes"),
         {quiz: values["add"] for quiz, values in quizzes.items() if "add" in values},
         {
-            student: {"*": _seconds(span)}
+            unicodedata.normalize("NFC", student): {"*": _seconds(span)}
             if isinstance(span, str)
             else {quiz: _seconds(text) for quiz, text in span.items()}
             for student, span in raw.get("extra_time", {}).items()

@@ -115,10 +115,6 @@ def read_bytes(submission: Submission) -> tuple[bytes, os.stat_result]:
     try:
         if not stat.S_ISREG(info.st_mode):
             raise Invalid("The notebook is not an ordinary file.")
-        if info.st_nlink > 1:
-            raise Invalid(
-                "The notebook is the same file as another one (a hard link); hand in a copy."
-            )
         if info.st_size > SIZE_LIMIT:
             raise Invalid(
                 f"The notebook is larger than {SIZE_LIMIT >> 20} MB; clear its outputs "
