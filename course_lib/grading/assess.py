@@ -113,11 +113,20 @@ def grade_answer(job: Job, question: Question, text: str) -> scoring.Result:
     def run(request: dict, limits: Limits) -> Outcome:
         return _sandbox(question.imports, job.sandbox, job.hidden).run(request, limits)
 
+    return scored_code(question, text, job.seeds[question.id], run)
+
+
+def scored_code(question: Question, text: str, seed: int, run: score.Run) -> scoring.Result:
+    """The result of a code answer that runs through ``run``, whatever comes back."""
+
+    def result(state: str, reason: str) -> scoring.Result:
+        return scoring.Result(question.id, state, None, question.points, reason)
+
     def compare(*args) -> dict:
         return _judge().ask("compare", *args)
 
     try:
-        found = score.score_code(question, text, job.seeds[question.id], run, compare)
+        found = score.score_code(question, text, seed, run, compare)
     except CourseError as error:  # the sandbox, or the bank
         return result("could_not_grade", str(error))
     except JudgeLost as lost:

@@ -38,12 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = action("grade", "grade what was handed in; goes on where it stopped")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all that were handed in)")
     one.add_argument("--workers", type=int, default=1, metavar="N", help="local processes")
-    one.add_argument("--scheduler", metavar="ADDRESS", help="grade on a dask.distributed cluster")
+    one.add_argument(
+        "--scheduler", metavar="ADDRESS", help="grade on a dask.distributed cluster (tls://...)"
+    )
+    one.add_argument(
+        "--trust-network", action="store_true", help="allow a scheduler without TLS: jobs hold keys"
+    )
     one.add_argument("--json", metavar="FILE", help="write the report there ('-': standard output)")
     one.add_argument(
         "--unsafe-no-sandbox",
         action="store_true",
-        help="run code answers unprotected when there is no sandbox",
+        help="run code answers unprotected when there is no sandbox; not as root, and not beside "
+        "a gradebook that has students",
     )
     one = action("collect", "keep what was handed in, without grading: arrival and attempt")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
@@ -120,6 +126,7 @@ def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
             workers=args.workers,
             scheduler=args.scheduler,
             unsafe=args.unsafe_no_sandbox,
+            trust_network=args.trust_network,
             tell=tell,
         )
     finally:
@@ -222,6 +229,7 @@ def _mine(args: argparse.Namespace, course: Path, bank: Path) -> int:
 
     records = [mine.grade_notebook(path, bank) for path in args.notebook]
     if args.json != "-":
+        print(mine.unprotected())
         for record in records:
             print(mine.as_text(record))
     _write_json({"submissions": records}, args.json)

@@ -51,6 +51,7 @@ def grade_course(
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
+    trust_network: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict:
     """Keep and grade everything handed in (or the named quizzes); return the JSON report.
@@ -88,7 +89,7 @@ def grade_course(
     with (
         one_writer(course),
         Store(course, rules, tell) as store,
-        executors.make(grade_submission, workers, scheduler) as executor,
+        executors.make(grade_submission, workers, scheduler, trust_network) as executor,
     ):
         for quiz in quizzes:
             quiz = corrections.corrected(quiz, rules.corrections)

@@ -70,10 +70,8 @@ def run(bubblewrap):
 
 @pytest.mark.parametrize("question", [q for _, q in CODE], ids=ids(CODE))
 def test_reference_and_known_wrong_programs_get_their_stated_scores(question, run):
-    assert (
-        score.score_code(question, question.reference, 1, run, judge.compare).score
-        == question.points
-    )
+    right = score.score_code(question, question.reference, 1, run, judge.compare)
+    assert right.score == question.points, right
     for wrong in question.wrong:
         result = score.score_code(question, wrong.answer, 2, run, judge.compare)
         assert result.score == pytest.approx(wrong.score), (wrong.why, result)

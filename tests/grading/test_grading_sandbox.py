@@ -1,7 +1,9 @@
 """What an answer can and cannot do inside the sandbox."""
 
+import errno
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -304,6 +306,35 @@ def test_the_filter_is_well_formed_on_both_machines(machine):
         if code & 0x07 == 0x05:
             assert place // 8 + 1 + max(yes, no) < len(program) // 8
     assert len(set(seccomp.DENIED[machine])) == len(seccomp.DENIED[machine])
+
+
+def verdict(machine, number, flags=0):
+    """What the filter says about a system call, run here step by step."""
+    program, place = seccomp.program(machine), 0
+    data = {0: number, 4: seccomp.AUDIT_ARCH[machine], 16: flags}
+    while True:
+        code, yes, no, value = struct.unpack_from("<HBBI", program, 8 * place)
+        place += 1
+        if code == 0x20:
+            register = data[value]
+        elif code == 0x06:
+            return value
+        else:
+            test = {0x15: register == value, 0x35: register >= value, 0x45: register & value}[code]
+            place += yes if test else no
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_allows_threads_and_refuses_processes_and_whatever_is_newer(machine):
+    allowed, refused = 0x7FFF0000, (0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS)
+    read, futex, openat = {"x86_64": (0, 202, 257), "aarch64": (63, 98, 56)}[machine]
+    for number in (read, futex, openat):
+        assert verdict(machine, number) == allowed
+    clone = seccomp.CLONE[machine]
+    assert verdict(machine, clone, seccomp.CLONE_THREAD) == allowed
+    assert verdict(machine, clone) in refused
+    for number in (*seccomp.DENIED[machine], 435, *range(450, 700), 1 << 20):
+        assert verdict(machine, number) in refused
 
 
 def test_importing_the_grader_loads_neither_torch_nor_nbgrader():
