@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from course_lib.errors import CourseError
 
 AHEAD = 4  # jobs per worker that are under way or waiting
+WORKER_SECONDS = 30.0  # that a scheduler without workers is waited for
 
 
 class WorkerLost(Exception):
@@ -32,12 +33,14 @@ class Executor(Protocol):
 
 
 @contextmanager
-def make(function: Callable, workers: int, scheduler: str | None) -> Iterator[Executor]:
+def make(
+    function: Callable, workers: int, scheduler: str | None, trust_network: bool = False
+) -> Iterator[Executor]:
     """The executor for these settings. Raises CourseError for ones that do not work."""
     if workers < 1:
         raise CourseError(f"--workers is {workers}; it must be 1 or more.")
     if scheduler:
-        executor: Any = Dask(function, scheduler)
+        executor: Any = Dask(function, scheduler, trust_network)
     else:
         executor = Processes(function, workers)
     try:
@@ -116,9 +119,20 @@ class Processes:
 
 
 class Dask:
-    """Workers of a dask.distributed cluster; they need this package and a sandbox each."""
+    """Workers of a dask.distributed cluster; they need this package and a sandbox each.
 
-    def __init__(self, function: Callable, address: str):
+    Jobs carry keys and answers, and whoever reaches a scheduler can run code on its workers. So the
+    address must be ``tls://`` (certificates as dask's configuration names them), unless the network
+    is trusted.
+    """
+
+    def __init__(self, function: Callable, address: str, trust_network: bool = False):
+        if not address.startswith("tls://") and not trust_network:
+            raise CourseError(
+                f"The scheduler's address is {address!r}; jobs carry keys and answers, so it must "
+                "start with tls:// (see dask's documentation on TLS). If nobody else is in its "
+                "network, say so with --trust-network."
+            )
         try:
             from distributed import Client
         except ImportError:
@@ -130,6 +144,14 @@ class Dask:
             self.client = Client(address, timeout="10s", set_as_default=False)
         except (OSError, ValueError) as error:
             raise CourseError(f"No dask scheduler answers at {address!r}: {error}.") from None
+        try:
+            self.client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            self.client.close()
+            raise CourseError(
+                f"The scheduler at {address!r} has no workers after {WORKER_SECONDS:g} seconds. "
+                "Start some with `dask worker ADDRESS` on machines that have this package."
+            ) from None
 
     def run(self, jobs: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         from distributed import as_completed

@@ -19,6 +19,9 @@ def add_arguments(parser) -> None:
     measure.add_argument("--workers", type=whole_number(1, 256), default=1, help="processes")
     measure.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler's address")
     measure.add_argument(
+        "--trust-network", action="store_true", help="a scheduler without TLS is fine here"
+    )
+    measure.add_argument(
         "--cap", type=number(above=0), metavar="HOURS", help="begin no trial after so many hours"
     )
     check = parser.add_argument_group("check: judge all stored rows, measure some again")
@@ -44,6 +47,7 @@ def _measure(args) -> dict:
         "track": args.track,
         "workers": args.workers,
         "scheduler": args.scheduler,
+        "trust_network": args.trust_network,
         "cap": args.cap,
         "say": say,
     }

@@ -16,6 +16,7 @@ from typing import Any
 from course_lib.files import write_atomically
 from course_lib.questions.format import Question, Quiz
 
+INERT = ('<pre style="white-space: pre-wrap">', "</pre>")  # around a written answer
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -93,7 +94,26 @@ def rebuilt_notebook(quiz: Quiz, texts: dict[str, str]) -> dict:
 def inert(text: str) -> str:
     """Text as preformatted HTML in which no Markdown, HTML, or formula can come alive."""
     safe = "".join(c if c.isalnum() or c in " \n" else f"&#{ord(c)};" for c in text)
-    return f'<pre style="white-space: pre-wrap">{safe}</pre>'
+    return INERT[0] + safe + INERT[1]
+
+
+def shown_answers(notebook: bytes) -> dict[str, str]:
+    """The texts of the answer cells of what ``rebuilt_notebook`` made; {} for anything else."""
+    try:
+        cells = json.loads(notebook)["cells"]
+        return {
+            cell["metadata"]["nbgrader"]["grade_id"]: _alive("".join(cell["source"]))
+            for cell in cells
+            if cell["metadata"]["nbgrader"]["solution"]
+        }
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _alive(text: str) -> str:
+    if not text.startswith(INERT[0]):
+        return text
+    return html.unescape(text.removeprefix(INERT[0]).removesuffix(INERT[1]))
 
 
 def serialise(value: dict) -> bytes:
@@ -138,6 +158,12 @@ def _prompt(q: Question, number: int) -> str:
         )
     if q.kind == "multiple":
         text += "\n\nChoose all that are true. A wrong choice cancels a right one."
+    if q.kind == "numeric":
+        text += (
+            "\n\nWrite a number with a point, such as `answer = 0.8`; arithmetic such as "
+            "`answer = 8/10` is fine. No comma, no unit"
+            + (f": the answer is in {q.unit}." if q.unit else ".")
+        )
     if q.kind == "written":
         text += "\n\nA person reads this answer."
     return text
@@ -154,6 +180,11 @@ def _key(q: Question) -> str:
     return "\n".join(lines)
 
 
+def cell_id(name: str) -> str:
+    """Jupyter's own id of a cell; it is the same at every build."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
 def _cell(name: str, kind: str, text: str, mark: dict[str, Any], **metadata: Any) -> dict:
     mark = {
         "grade_id": name,
@@ -164,7 +195,7 @@ def _cell(name: str, kind: str, text: str, mark: dict[str, Any], **metadata: Any
     }
     cell = {
         "cell_type": kind,
-        "id": hashlib.sha256(name.encode()).hexdigest()[:12],
+        "id": cell_id(name),
         "metadata": {"nbgrader": mark, **metadata},
         "source": text,
     }

@@ -38,18 +38,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = action("grade", "grade what was handed in; goes on where it stopped")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all that were handed in)")
     one.add_argument("--workers", type=int, default=1, metavar="N", help="local processes")
-    one.add_argument("--scheduler", metavar="ADDRESS", help="grade on a dask.distributed cluster")
+    one.add_argument(
+        "--scheduler", metavar="ADDRESS", help="grade on a dask.distributed cluster (tls://...)"
+    )
+    one.add_argument(
+        "--trust-network", action="store_true", help="allow a scheduler without TLS: jobs hold keys"
+    )
     one.add_argument("--json", metavar="FILE", help="write the report there ('-': standard output)")
     one.add_argument(
         "--unsafe-no-sandbox",
         action="store_true",
-        help="run code answers unprotected when there is no sandbox",
+        help="run code answers unprotected when there is no sandbox; not as root, and not beside "
+        "a gradebook that has students",
     )
-    one = action("feedback", "write a feedback page for each graded submission")
+    one = action("collect", "keep what was handed in, without grading: arrival and attempt")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one = action("score", "give points by hand to the answer that counts now")
+    one.add_argument("student")
+    one.add_argument("question", help="the question's id")
+    one.add_argument("points", type=float)
+    one.add_argument("--comment", default="", help="shown in the feedback")
+    one = action("log", "who changed what, and when")
+    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one.add_argument("--student", help="of this student only")
+    one = action("forget", "delete a student: hand-ins, grades, name")
+    one.add_argument("student")
+    one = action("feedback", "write a page for everybody who handed in; keys after closing")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
     one = action("export", "write the scores as CSV")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
-    one.add_argument("--format", choices=("canvas", "moodle"), default="canvas")
+    one.add_argument("--format", choices=("canvas", "moodle", "table"), default="canvas")
+    one.add_argument(
+        "--accept",
+        action="store_true",
+        help="export although something is open, and leave that empty; the log says so",
+    )
     one.add_argument("--out", metavar="FILE", default="-", help="default: standard output")
     one = action("report", "write a page about difficulty, discrimination and wrong answers")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
@@ -103,6 +126,7 @@ def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
             workers=args.workers,
             scheduler=args.scheduler,
             unsafe=args.unsafe_no_sandbox,
+            trust_network=args.trust_network,
             tell=tell,
         )
     finally:
@@ -116,15 +140,74 @@ def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
 def _feedback(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import feedback
 
-    for path in feedback.write_all(course, bank, args.quiz):
+    for path in feedback.write_all(course, bank, args.quiz, _tell_on(sys.stderr)):
         print(path)
+    return 0
+
+
+def _collect(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import collecting, grade, overview
+
+    with overview.opened(course, bank, _tell_on(sys.stderr)) as (store, quizzes):
+        for quiz in grade.chosen(quizzes, args.quiz):
+            for name, trouble in collecting.collect(store, quiz.id).items():
+                print(f"{quiz.id}, {name}: {trouble.state}. {trouble.message}")
+            print(f"{quiz.id}: {len(store.handins.students(quiz.id))} students handed in.")
+    return 0
+
+
+def _score(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import overview
+    from course_lib.grading.signed import user
+
+    with overview.opened(course, bank, _tell_on(sys.stderr)) as (store, quizzes):
+        for quiz in quizzes.values():
+            if any(q.id == args.question for q in quiz.questions):
+                break
+        else:
+            raise CourseError(f"No quiz of the bank has a question {args.question!r}.")
+        store.judge(quiz, args.student, args.question, args.points, args.comment, user())
+    print(f"{args.student}, {args.question}: {args.points:g} points.")
+    return 0
+
+
+def _log(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading.signed import Log, secret
+
+    doubtful = 0
+    for number, (event, good) in enumerate(Log(course, secret(course)).events(), 1):
+        doubtful += not good
+        if args.quiz and event.get("quiz") not in args.quiz:
+            continue
+        if args.student and event.get("student") != args.student:
+            continue
+        facts = [event.get(key, "") for key in ("when", "who", "what", "student", "quiz")]
+        facts += [
+            f"{key}={value}"
+            for key, value in event.items()
+            if key not in ("when", "who", "what", "student", "quiz")
+        ]
+        note = "" if good else f"   [line {number} is not as the grader wrote it]"
+        print("  ".join(ascii(text)[1:-1] for text in map(str, facts) if text) + note)
+    return 1 if doubtful else 0
+
+
+def _forget(args: argparse.Namespace, course: Path, bank: Path) -> int:
+    from course_lib.grading import forget
+
+    name = forget.forget(course, bank, args.student, _tell_on(sys.stderr))
+    print(
+        f"Deleted. The log now says {name}. Copies elsewhere (backups, exports) are yours to find."
+    )
     return 0
 
 
 def _export(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import export
 
-    text = export.as_csv(course, bank, args.quiz, args.format)
+    text = export.as_csv(
+        course, bank, args.quiz, args.format, accept=args.accept, tell=_tell_on(sys.stderr)
+    )
     if args.out == "-":
         sys.stdout.write(text)
     else:
@@ -136,7 +219,7 @@ def _report(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import report
 
     path = args.out or course / "report.html"
-    path.write_text(report.as_html(course, bank, args.quiz), encoding="utf-8")
+    path.write_text(report.as_html(course, bank, args.quiz, _tell_on(sys.stderr)), encoding="utf-8")
     print(path)
     return 0
 
@@ -146,6 +229,7 @@ def _mine(args: argparse.Namespace, course: Path, bank: Path) -> int:
 
     records = [mine.grade_notebook(path, bank) for path in args.notebook]
     if args.json != "-":
+        print(mine.unprotected())
         for record in records:
             print(mine.as_text(record))
     _write_json({"submissions": records}, args.json)
@@ -155,6 +239,10 @@ def _mine(args: argparse.Namespace, course: Path, bank: Path) -> int:
 ACTIONS = {
     "build": _build,
     "grade": _grade,
+    "collect": _collect,
+    "score": _score,
+    "log": _log,
+    "forget": _forget,
     "feedback": _feedback,
     "export": _export,
     "report": _report,

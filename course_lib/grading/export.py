@@ -1,61 +1,135 @@
-"""Scores as CSV for the grade books of Canvas and Moodle."""
+"""Scores as CSV: for the grade books of Canvas and Moodle, or as a table with the states."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.grading.feedback import records
-from course_lib.grading.grade import chosen
-from course_lib.grading.store import Store
-from course_lib.questions.format import load_bank
+from course_lib.grading import roster
+from course_lib.grading.overview import Sheet, opened, sheets
+from course_lib.grading.signed import iso
+from course_lib.grading.standing import Standing
+
+STYLES = ("canvas", "moodle", "table")
+LISTED = 10
+COLUMNS = (
+    *("student", "name", "quiz", "state", "points", "of", "attempt", "attempts", "arrived"),
+    *("late_percent", "by_hand", "open"),
+)
 
 
-def as_csv(course: Path, bank: Path, names: Iterable[str] = (), style: str = "canvas") -> str:
-    """One row per student, one column per quiz; every field quoted, formulas neutralised.
+def as_csv(
+    course: Path,
+    bank: Path,
+    names: Iterable[str] = (),
+    style: str = "canvas",
+    *,
+    accept: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> str:
+    """The scores that count; every field quoted, formulas neutralised.
 
-    A quiz of which an answer still waits for a person is left empty. Canvas: the student's folder
-    name is the SIS Login ID. Moodle: it is the ID number.
+    Canvas: one row per student, whose id is the SIS Login ID. Moodle: the ID number. Table: one
+    row per student and quiz, for a person with a spreadsheet.
+
+    Raises CourseError while something is open, unless it is accepted as it is. That is logged, and
+    what is open stays empty: an earlier attempt that was graded counts on, an answer without a
+    score makes no total.
     """
-    totals: dict[str, dict[str, str]] = {}
-    with Store(course) as store:
-        quizzes = [q for q in chosen(load_bank(bank), names)]
-        graded = {quiz.id: records(store, quiz) for quiz in quizzes}
-    quizzes = [quiz for quiz in quizzes if graded[quiz.id]]
-    if not quizzes:
-        raise CourseError("Nothing is graded yet. Run `course quiz grade` first.")
-    for quiz in quizzes:
-        for record in graded[quiz.id]:
-            row = totals.setdefault(record["student"], {})
-            row[quiz.id] = "" if record["open"] else f"{record['total']:g}"
+    with opened(Path(course), bank, tell) as (store, quizzes):
+        found = sheets(store, quizzes, names)
+        waiting = [row for sheet in found for row in sheet.open]
+        if waiting and not accept:
+            raise CourseError(_refusal(waiting))
+        for row in waiting:
+            store.log.add("accepted as it is", row.student, row.quiz, open=list(row.open))
+        people = roster.load(store.course) or {}
+    rows = _table(found, people) if style == "table" else _grade_book(found, style)
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
+
+
+def _refusal(waiting: list[Standing]) -> str:
+    lines = [f"  {row.student}, {row.quiz}: {row.state}. {row.open[0]}" for row in waiting[:LISTED]]
+    if len(waiting) > LISTED:
+        lines.append(f"  and {len(waiting) - LISTED} more; `course quiz report` has them all.")
+    return (
+        f"{len(waiting)} hand-in{'s are' if len(waiting) > 1 else ' is'} open, and nothing was "
+        "exported:\n" + "\n".join(lines) + "\nGive the points in formgrader or with `course quiz "
+        "score`, or export with --accept: what is open is then left empty, and the log says so."
+    )
+
+
+def _points(row: Standing | None) -> str:
+    """A number for a grade book; empty where there is no total that counts."""
+    return number(row.total) if row is not None and row.whole else ""
+
+
+def number(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def _grade_book(found: list[Sheet], style: str) -> list[list[str]]:
+    by_quiz = [{row.student: row for row in sheet.rows} for sheet in found]
+    names = sorted({row.student for sheet in found for row in sheet.rows})
+    quizzes = [sheet.quiz for sheet in found]
     ids = [quiz.id for quiz in quizzes]
     if style == "canvas":
         rows = [
             ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *ids],
-            ["    Points Possible", "", "", "", "", *(f"{q.points:g}" for q in quizzes)],
-        ]
-        rows += [
-            [name, "", "", name, "", *(row.get(i, "") for i in ids)]
-            for name, row in sorted(totals.items())
+            ["    Points Possible", "", "", "", "", *(number(q.points) for q in quizzes)],
         ]
     else:
         rows = [["idnumber", *ids]]
-        rows += [[name, *(row.get(i, "") for i in ids)] for name, row in sorted(totals.items())]
-    out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(
-        [[neutral(field) for field in row] for row in rows]
-    )
-    return out.getvalue()
+    for name in names:
+        points = [_points(sheet.get(name)) for sheet in by_quiz]
+        safe = neutral(name)
+        rows.append([safe, "", "", safe, "", *points] if style == "canvas" else [safe, *points])
+    return rows
 
 
-def neutral(field: str) -> str:
-    """A field that a spreadsheet shows as text: what could start a formula gets an apostrophe."""
-    if field[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+def _table(found: list[Sheet], people: dict[str, dict]) -> list[list[str]]:
+    rows = [list(COLUMNS)]
+    for sheet in found:
+        for row in sheet.rows:
+            by_hand = sum(m.by_hand for m in (row.marks or {}).values())
+            rows.append(
+                [
+                    neutral(row.student, number_too=True),
+                    neutral(people.get(row.student, {}).get("name") or "", number_too=True),
+                    row.quiz,
+                    row.state,
+                    _points(row),
+                    number(sheet.quiz.points),
+                    str(row.attempt.number) if row.attempt else "",
+                    str(row.attempts),
+                    iso(row.attempt.arrived) if row.attempt else "",
+                    number(100 * row.penalty),
+                    str(by_hand),
+                    neutral(" | ".join(" ".join(text.split()) for text in row.open)),
+                ]
+            )
+    return rows
+
+
+def neutral(field: str, number_too: bool = False) -> str:
+    """A field that a spreadsheet shows as text: what could start a formula gets an apostrophe.
+
+    With ``number_too`` also what it would take for a number and rewrite, such as 0012 or 1e5. A
+    grade book needs those as they are.
+    """
+    if field.lstrip()[:1] in ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20") or (
+        field[:1] in ("\t", "\r", "\n")
+    ):
+        return "'" + field
+    if number_too and field:
         try:
-            float(field)
+            float(field.replace(",", "."))
         except ValueError:
-            return "'" + field
+            return field
+        return "'" + field
     return field

@@ -1,23 +1,28 @@
-"""What a student gets back: their own work, the score and the explanation of every question.
+"""What a student gets back: their own work, the score and, after closing, every explanation.
 
 Everything a student wrote is escaped. Hidden inputs, expected values and what code printed while it
-was scored are not on the page because they are stored nowhere.
+was scored are not on the page because they are stored nowhere. Until the last student's closing
+date no page holds a key, an explanation or a reason that could tell one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import ascii_lowercase
 
-from course_lib.errors import CourseError
 from course_lib.files import write_atomically
-from course_lib.grading import build, submission
+from course_lib.grading import build
 from course_lib.grading.build import escape
-from course_lib.grading.grade import chosen
-from course_lib.grading.store import Store
-from course_lib.grading.submission import Invalid, Submission, digest
-from course_lib.questions.format import Question, Quiz, load_bank
+from course_lib.grading.export import number
+from course_lib.grading.overview import opened, sheets
+from course_lib.grading.signed import iso
+from course_lib.grading.standing import Mark, Standing
+from course_lib.questions.format import Question, Quiz
+from course_lib.questions.scoring import UNKNOWN
+
+TOLD_BEFORE = ("not attempted", "invalid", *UNKNOWN)  # states that say nothing about a key
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8888; }
@@ -42,100 +47,112 @@ def page(title: str, body: str) -> str:
     )
 
 
-def write_all(course: Path, bank: Path, names: Iterable[str] = ()) -> list[Path]:
-    """Write ``feedback/STUDENT/QUIZ/QUIZ.html`` for every graded submission; return the paths."""
+def write_all(
+    course: Path,
+    bank: Path,
+    names: Iterable[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Write ``feedback/STUDENT/QUIZ/QUIZ.html`` for everybody who handed in; return the paths."""
     paths = []
-    with Store(course) as store:
-        for quiz in chosen(load_bank(bank), names):
-            for record in records(store, quiz):
-                path = course / "feedback" / record["student"] / quiz.id / f"{quiz.id}.html"
-                write_atomically(path, as_html(course, store, quiz, record).encode())
+    with opened(Path(course), bank, tell) as (store, quizzes):
+        for sheet in sheets(store, quizzes, names):
+            show = _show(store.policy.keys_from(sheet.quiz.id), store.policy.before_closing)
+            if show != "keys":
+                tell(f"{sheet.quiz.id}: no keys, {_WHY_NOT[sheet.quiz.id in store.policy.closes]}.")
+            for row in sheet.rows:
+                if not row.attempts:
+                    continue
+                path = store.course / "feedback" / row.student / row.quiz / f"{row.quiz}.html"
+                texts = {}
+                if row.record is not None:
+                    texts = build.shown_answers(_notebook(store.autograded(row.quiz, row.student)))
+                write_atomically(path, as_html(sheet.quiz, row, texts, show).encode())
                 paths.append(path)
     return paths
 
 
-def records(store: Store, quiz: Quiz) -> list[dict]:
-    """The records of a quiz in order of student, with the scores that count."""
-    folder = store.course / ".grades" / quiz.id
-    found = []
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-        record = store.record(quiz.id, path.stem)
-        final = store.final(quiz, path.stem)
-        if record is None or final is None:
-            continue
-        for question in record["questions"]:
-            question |= {
-                "final": final[question["id"]]["score"],
-                "extra": final[question["id"]]["extra"],
-                "comment": final[question["id"]]["comment"],
-            }
-        record["total"] = sum((q["final"] or 0) + q["extra"] for q in record["questions"])
-        record["open"] = sum(q["final"] is None for q in record["questions"])
-        found.append(record)
-    return found
+_WHY_NOT = {
+    True: "since it has not closed for everybody",
+    False: "since course.yaml has no closing date for it (quizzes: QUIZ: closes)",
+}
 
 
-def as_html(course: Path, store: Store, quiz: Quiz, record: dict) -> str:
-    texts = _own_work(course, quiz, record)
-    parts = [
-        f"<h1>{escape(quiz.title)}</h1>",
-        f"<p>{escape(record['student'])}: <span class='score'>{record['total']:g} of "
-        f"{quiz.points:g} points</span>. {escape(record['message'])}",
-    ]
-    if record["open"]:
-        parts.append(f" {record['open']} answer(s) still wait for a person.")
-    parts.append("</p>")
-    for number, (question, result) in enumerate(
-        zip(quiz.questions, record["questions"], strict=True), 1
-    ):
-        parts.append(_question(question, number, texts.get(question.id, ""), result))
-    return page(f"{quiz.title}: {record['student']}", "\n".join(parts))
+def _show(keys_from: float | None, before: str) -> str:
+    """What a page may tell: receipt, points, or keys."""
+    return "keys" if keys_from is not None and time.time() > keys_from else before
 
 
-def _own_work(course: Path, quiz: Quiz, record: dict) -> dict[str, str]:
-    item = Submission(
-        record["student"],
-        quiz.id,
-        course / "submitted" / record["student"] / quiz.id / f"{quiz.id}.ipynb",
-    )
-    if record["state"] == "invalid":
-        return {}
+def _notebook(path: Path) -> bytes:
     try:
-        data = submission.read_bytes(item)
-        if digest(data) != record["submission"]:
-            raise CourseError(
-                f"The submission of {record['student']} changed after it was graded. "
-                "Run `course quiz grade` first."
-            )
-        return submission.answers(data, {q.id: build.starter(q) for q in quiz.questions})
-    except Invalid:
-        return {}
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
-def _question(q: Question, number: int, text: str, result: dict) -> str:
-    points = (
-        "waits for a person"
-        if result["final"] is None
-        else (f"{result['final'] + result['extra']:g} of {q.points:g} points")
+def as_html(quiz: Quiz, row: Standing, texts: dict[str, str], show: str) -> str:
+    """One page. ``show`` is receipt (what was received), points, or keys."""
+    parts = [f"<h1>{escape(quiz.title)}</h1>"]
+    if row.attempt is not None:
+        parts.append(
+            f"<p>{escape(row.student)}, attempt {row.attempt.number} of {row.attempts}, "
+            f"arrived {escape(iso(row.attempt.arrived))}.</p>"
+        )
+    if show == "receipt":
+        parts.append("<p>Points and explanations come after closing.</p>")
+    elif row.record is not None:
+        waiting = "" if row.whole else " so far"
+        parts.append(
+            f"<p><span class='score'>{number(row.total)} of {number(quiz.points)} points"
+            f"</span>{waiting}.</p>"
+        )
+        if row.penalty:
+            parts.append(f"<p>{number(100 * row.penalty)} % were taken off for lateness.</p>")
+    if row.open:
+        items = "".join(f"<li>{escape(text)}</li>" for text in row.open)
+        parts.append(f"<p>Still open:</p><ul>{items}</ul>")
+    if row.record is not None:
+        for at, (question, result) in enumerate(
+            zip(quiz.questions, row.record["questions"], strict=True), 1
+        ):
+            mark, text = row.marks[question.id], texts.get(question.id, "")
+            parts.append(_question(question, at, text, result, mark, show))
+    return page(f"{quiz.title}: {row.student}", "\n".join(parts))
+
+
+def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: str) -> str:
+    if mark.score is None:
+        points = "waits for a person"
+    else:
+        points = f"{number(mark.score + mark.extra)} of {number(q.points)} points"
+    title = f"Question {at}" + (
+        "" if show == "receipt" else f": <span class='score'>{points}</span>"
     )
-    lines = [
-        f"<section><h2>Question {number}: <span class='score'>{points}</span></h2>",
-        f"<pre>{escape(q.prompt.strip())}</pre>",
-    ]
+    lines = [f"<section><h2>{title}</h2>", f"<pre>{escape(q.prompt.strip())}</pre>"]
     if q.choices:
+        heads = "<th></th><th>choice</th>"
+        heads += "<th></th><th>why</th>" if show == "keys" else ""
         rows = "".join(
-            f"<tr><td>{letter})</td><td>{escape(c.text)}</td><td>"
-            f"{'true' if c.correct else 'not true'}</td><td>{escape(c.why)}</td></tr>"
+            f"<tr><td>{letter})</td><td>{escape(c.text)}</td>"
+            + (
+                f"<td>{'true' if c.correct else 'not true'}</td><td>{escape(c.why)}</td>"
+                if show == "keys"
+                else ""
+            )
+            + "</tr>"
             for letter, c in zip(ascii_lowercase, q.choices, strict=False)
         )
-        lines.append(f"<table><tr><th></th><th>choice</th><th></th><th>why</th></tr>{rows}</table>")
+        lines.append(f"<table><tr>{heads}</tr>{rows}</table>")
     lines.append(f"<h3>Your answer</h3><pre>{escape(text)}</pre>")
-    lines.append(f"<p>{escape(result['reason'])}</p>")
-    if result.get("comment"):
-        lines.append(f"<p>Comment: {escape(result['comment'])}</p>")
-    if q.explanation:
-        lines.append(f"<p>{escape(q.explanation.strip())}</p>")
-    if q.rubric:
-        items = "".join(f"<li>{c.points:g}: {escape(c.text)}</li>" for c in q.rubric)
-        lines.append(f"<p>What counts:</p><ul>{items}</ul>")
+    telling = show == "points" and q.kind == "code"
+    if show == "keys" or telling or result["state"] in TOLD_BEFORE:
+        lines.append(f"<p>{escape(result['reason'])}</p>")
+    if mark.comment and show != "receipt":
+        lines.append(f"<p>Comment: {escape(mark.comment)}</p>")
+    if show == "keys":
+        if q.explanation:
+            lines.append(f"<p>{escape(q.explanation.strip())}</p>")
+        if q.rubric:
+            items = "".join(f"<li>{c.points:g}: {escape(c.text)}</li>" for c in q.rubric)
+            lines.append(f"<p>What counts:</p><ul>{items}</ul>")
     return "\n".join(lines) + "</section>"

@@ -1,152 +1,36 @@
-"""Grade submissions: read, rebuild, score outside, store; resumable, one writer, fail closed.
+"""Grade submissions: plan the work, hand it to workers, store; resumable, one writer.
 
-``grade_submission`` is the pure part that any worker can do; ``grade_quiz`` plans the work, hands
-it to an executor and is the only one that writes.
+``assess.grade_submission`` is the pure part that any worker can do; ``grade_course`` is the only
+one that writes.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from course_lib import executors
 from course_lib.errors import CourseError
-from course_lib.grading import build, score, submission
-from course_lib.grading.sandbox import (
-    Limits,
-    Outcome,
-    Sandbox,
-    SandboxError,
-    Status,
-    must_hide,
-    status,
+from course_lib.grading import (
+    assess,
+    build,
+    collecting,
+    corrections,
+    policy,
+    score,
+    standing,
+    unsafe_mode,
 )
-from course_lib.grading.store import GRADER_VERSION, Store, StoreError, checked, one_writer, secret
-from course_lib.grading.submission import Invalid, Submission, digest
-from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz, load_bank
+from course_lib.grading.assess import STATES, Job, grade_submission, record_without
+from course_lib.grading.confine import must_hide
+from course_lib.grading.outcome import SandboxError
+from course_lib.grading.sandbox import Status, status
+from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer
+from course_lib.grading.submission import digest
+from course_lib.questions.format import Quiz, load_bank
 
-STATES = ("graded", "timeout", "out_of_memory", "crashed", "invalid")
-MESSAGES = {
-    "graded": "Graded.",
-    "timeout": "Graded; an answer ran longer than allowed and was stopped.",
-    "out_of_memory": "Graded; an answer asked for more memory than allowed and was stopped.",
-    "crashed": "Graded; an answer ended its process before it gave a result.",
-}
-NO_SANDBOX = (
-    "Not run: this machine has no sandbox for code answers. The instructor can grade it elsewhere."
-)
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker needs for one submission, as plain data."""
-
-    student: str
-    quiz: Quiz
-    data: bytes
-    seeds: dict[str, int]
-    sandbox: str  # bubblewrap, container, none, or "" to refuse code answers
-    hidden: tuple[str, ...] = ()
-
-
-def grade_submission(job: Job) -> tuple[dict, bytes]:
-    """Score one submission; return its record and the autograded notebook.
-
-    Raises CourseError only when grading itself is at fault (reference answer, sandbox).
-    """
-    started = time.monotonic()
-    try:
-        texts = submission.answers(job.data, {q.id: build.starter(q) for q in job.quiz.questions})
-    except Invalid as error:
-        return invalid_record(job.quiz, job.student, job.data, str(error))
-    results = [grade_answer(job, question, texts[question.id]) for question in job.quiz.questions]
-    states = {result.state for result in results}
-    state = next((s for s in ("crashed", "out_of_memory", "timeout") if s in states), "graded")
-    notebook = build.serialise(build.rebuilt_notebook(job.quiz, texts))
-    record = _record(job.quiz, job.student, job.data, state, MESSAGES[state], results, notebook)
-    return record | {"seconds": round(time.monotonic() - started, 3)}, notebook
-
-
-def grade_answer(job: Job, question: Question, text: str) -> scoring.Result:
-    def result(state: str, points: float | None, reason: str) -> scoring.Result:
-        return scoring.Result(question.id, state, points, question.points, reason)
-
-    if submission.is_blank(text, build.starter(question)):
-        return result("not attempted", 0.0, "Not attempted.")
-    if question.kind == "written":
-        return result("manual", None, "A person reads this answer.")
-    if question.kind != "code":
-        return scoring.score_literal(question, text)
-    if not job.sandbox:
-        return result("refused", 0.0, NO_SANDBOX)
-    box = _sandbox(question.imports, job.sandbox, job.hidden)
-
-    def run(request: dict, limits: Limits) -> Outcome:
-        return box.run(request, limits)
-
-    return score.score_code(question, text, job.seeds[question.id], run)
-
-
-def invalid_record(quiz: Quiz, student: str, data: bytes, message: str) -> tuple[dict, bytes]:
-    """The record of a submission that cannot be read: 0 points and the reason."""
-    results = [scoring.Result(q.id, "invalid", 0.0, q.points, message) for q in quiz.questions]
-    notebook = build.serialise(build.rebuilt_notebook(quiz, {}))
-    return _record(quiz, student, data, "invalid", message, results, notebook), notebook
-
-
-def _record(
-    quiz: Quiz,
-    student: str,
-    data: bytes,
-    state: str,
-    message: str,
-    results: Iterable[scoring.Result],
-    notebook: bytes,
-) -> dict:
-    questions = []
-    for question, result in zip(quiz.questions, results, strict=True):
-        points = checked(result.score, question.points)
-        questions.append(asdict(replace(result, score=points)) | {"max_score": question.points})
-    return {
-        "student": student,
-        "quiz": quiz.id,
-        "state": state,
-        "message": message,
-        "score": round(sum(q["score"] or 0.0 for q in questions), 4),
-        "max_score": quiz.points,
-        "needs_manual": any(q["score"] is None for q in questions),
-        "seconds": 0.0,
-        "questions": questions,
-        "submission": digest(data),
-        "notebook": digest(notebook),
-    }
-
-
-_local = threading.local()
-
-
-def _sandbox(imports: tuple[str, ...], kind: str, hidden: tuple[str, ...]) -> Sandbox:
-    """The warm sandbox of this thread for these imports; started at its first use."""
-    boxes = getattr(_local, "boxes", None)
-    if boxes is None:
-        boxes = _local.boxes = {}
-    key = (imports, kind, hidden)
-    if key not in boxes:
-        boxes[key] = Sandbox(imports, kind, hidden)
-    return boxes[key]
-
-
-def close_sandboxes() -> None:
-    """Stop this thread's warm sandboxes."""
-    boxes = getattr(_local, "boxes", None) or {}
-    for box in boxes.values():
-        box.close()
-    boxes.clear()
+close_sandboxes = assess.close
 
 
 def sandbox_kind(quizzes: Iterable[Quiz], unsafe: bool = False) -> tuple[str, Status | None]:
@@ -167,114 +51,185 @@ def grade_course(
     workers: int = 1,
     scheduler: str | None = None,
     unsafe: bool = False,
+    trust_network: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict:
-    """Grade everything handed in (or the named quizzes); return the JSON report.
+    """Keep and grade everything handed in (or the named quizzes); return the JSON report.
 
-    Raises CourseError when the course folder, the bank, the gradebook or the sandbox is at fault.
-    What was stored before stays; the next run goes on there.
+    ``submissions`` holds for every student the record of the newest attempt that may count, with
+    where they stand; ``changed`` whose stored total is another now, before and after.
+
+    Raises CourseError when the course folder, the bank or the gradebook is at fault. What was
+    stored before stays; the next run goes on there.
     """
-    course, quizzes = Path(course).resolve(), chosen(load_bank(bank), names)
-    handed_in = {quiz.id: submission.find_submissions(course, quiz.id) for quiz in quizzes}
-    if not names:
-        quizzes = [quiz for quiz in quizzes if handed_in[quiz.id]]
+    course, everything = Path(course).resolve(), load_bank(bank)
+    rules = policy.load(course)
+    corrections.check(everything, rules.corrections)
+    quizzes = [q for q in chosen(everything, names) if names or collecting.has_any(course, q.id)]
     for quiz in quizzes:
         require_release(quiz, course)
+    if unsafe:
+        unsafe_mode.refuse(course)
     kind, found = sandbox_kind(quizzes, unsafe)
     if found is not None and not found.ok:
         tell(
             (
                 "UNSAFE: code answers run without a sandbox. "
                 if kind
-                else "Code answers are refused, choice and number are graded. "
+                else "Code answers cannot be graded here, choice and number are. "
             )
             + found.message
         )
-    report: dict = {"submissions": [], "sandbox": found.kind if found else "not needed"}
+    report: dict = {
+        "submissions": [],
+        "changed": [],
+        "sandbox": found.kind if found else "not needed",
+    }
     hidden = must_hide((course, bank))
     with (
         one_writer(course),
-        Store(course) as store,
-        executors.make(grade_submission, workers, scheduler) as executor,
+        Store(course, rules, tell) as store,
+        executors.make(grade_submission, workers, scheduler, trust_network) as executor,
     ):
-        key = secret(course)
         for quiz in quizzes:
-            store.add_quiz(quiz)
-            grader = f"{GRADER_VERSION}-{build.quiz_hash(quiz)}-{kind}"
-            report["submissions"] += _grade_quiz(
-                quiz, handed_in[quiz.id], store, executor, key, grader, kind, hidden, tell
-            )
+            quiz = corrections.corrected(quiz, rules.corrections)
+            store.gradebook.add_quiz(quiz)
+            own = kind if any(q.kind == "code" for q in quiz.questions) else ""
+            run = _Run(quiz, store, own, hidden, tell)
+            report["submissions"] += run.grade(executor)
+            report["changed"] += run.changed
     return report
 
 
-def _grade_quiz(
-    quiz: Quiz,
-    handed_in: list[Submission],
-    store: Store,
-    executor: executors.Executor,
-    key: bytes,
-    grader: str,
-    kind: str,
-    hidden: tuple[str, ...],
-    tell: Callable[[str], None],
-) -> list[dict]:
-    records: dict[str, dict] = {}
-    waiting: dict[str, Submission] = {}
-    done = 0
+class _Run:
+    """Grade one quiz once: collect, plan, store what comes back."""
 
-    def store_one(item: Submission, record: dict, notebook: bytes | None, when: float) -> None:
-        record["grader"] = grader
-        store.save(quiz, record, notebook, when)
-        records[item.student] = record
-        tell(
-            f"{record['student']}: {record['state']}, {record['score']:g} of "
-            f"{record['max_score']:g}" + (", a person's turn" if record["needs_manual"] else "")
-        )
+    def __init__(
+        self,
+        quiz: Quiz,
+        store: Store,
+        kind: str,
+        hidden: tuple[str, ...],
+        tell: Callable[[str], None],
+    ):
+        self.quiz, self.store, self.kind = quiz, store, kind
+        self.hidden, self.tell = hidden, tell
+        self.grader = f"{GRADER_VERSION}-{build.quiz_hash(quiz)}"
+        self.done, self.changed = 0, []
+        self.troubles: dict[str, standing.Trouble] = {}
 
-    def jobs():
-        nonlocal done
-        for item in handed_in:
-            try:
-                data = submission.read_bytes(item)
-            except Invalid as error:
-                record, notebook = invalid_record(quiz, item.student, b"", str(error))
-                if submission.STUDENT.fullmatch(item.student):
-                    store_one(item, record, notebook, time.time())
-                else:
-                    records[item.student] = record
-                    tell(f"{item.student!r}: invalid. {error}")
-                continue
-            # A submission is known by student and content: copies get inputs of their own.
-            name = digest(item.student.encode() + b"\0" + data)
-            old = store.is_done(quiz, item.student, digest(data), grader)
-            if old is not None:
-                records[item.student] = old
-                done += 1
-                continue
-            waiting[item.student] = item
-            seeds = {q.id: score.seed(key, name, q.id) for q in quiz.questions if q.kind == "code"}
-            yield Job(item.student, quiz, data, seeds, kind, hidden)
+    def grade(self, executor: executors.Executor) -> list[dict]:
+        """The records of everybody, in order of student."""
+        self.troubles = collecting.collect(self.store, self.quiz.id)
+        for name, trouble in self.troubles.items():
+            self.tell(f"{name}: {trouble.state}. {trouble.message}")
+        for job, outcome in executor.run(self._jobs()):
+            self._store(job, outcome)
+        if self.done:
+            self.tell(f"{self.quiz.id}: {self.done} unchanged, not graded again.")
+        names = {*self.store.handins.students(self.quiz.id), *self.troubles}
+        return [self._entry(name) for name in sorted(names)]
 
-    for job, outcome in executor.run(jobs()):
-        item = waiting.pop(job.student)
+    def _jobs(self) -> Iterator[Job]:
+        store, quiz = self.store, self.quiz
+        for student in store.handins.students(quiz.id):
+            attempts = store.handins.attempts(quiz.id, student)
+            wanted = standing.eligible(store.policy, quiz.id, student, attempts)
+            if store.policy.counts != "best":
+                wanted = wanted[:1]
+            for name in dict.fromkeys(a.submission for a in wanted):
+                if store.is_done(quiz, student, name, self.grader, self.kind):
+                    self.done += 1
+                    continue
+                try:
+                    data = store.handins.read(quiz.id, student, name)
+                except CourseError as error:
+                    trouble = standing.Trouble("could_not_grade", str(error))
+                    self.troubles.setdefault(student, trouble)
+                    continue
+                # An attempt is known by student and content: copies get inputs of their own.
+                known = digest(student.encode() + b"\0" + data)
+                seeds = {
+                    q.id: score.seed(store.key, known, q.id)
+                    for q in quiz.questions
+                    if q.kind == "code"
+                }
+                yield Job(student, quiz, data, seeds, self.kind, self.hidden)
+
+    def _store(self, job: Job, outcome: object) -> None:
         if isinstance(outcome, executors.WorkerLost):
-            record, notebook = invalid_record(
-                quiz,
-                job.student,
-                job.data,
-                "The grading process ended on this submission twice. "
-                "An instructor should look at it.",
+            record, notebook = self._ungraded(
+                job, "The grading process ended on this submission twice. Look at it by hand."
             )
-            record["state"] = "crashed"
         elif isinstance(outcome, BaseException):
-            raise outcome
+            record, notebook = self._ungraded(job, f"The grader failed: {outcome}")
         else:
             record, notebook = outcome
-        # The file system's own time of arrival; nothing written inside a submission counts.
-        store_one(item, record, notebook, item.path.stat().st_ctime)
-    if done:
-        tell(f"{quiz.id}: {done} unchanged, not graded again.")
-    return [records[name] for name in sorted(records)]
+        credit(self.quiz, record)
+        record |= {"grader": self.grader, "sandbox": self.kind}
+        before = self.store.results(self.quiz.id, job.student)
+        self.store.save(self.quiz, record, notebook)
+        self._note(job.student, before, record)
+
+    def _ungraded(self, job: Job, reason: str) -> tuple[dict, bytes]:
+        return record_without(job.quiz, job.student, job.data, "could_not_grade", reason)
+
+    def _note(self, student: str, before: dict, record: dict) -> None:
+        """Tell and log what was found; list a total that is another than the one stored."""
+        text = f"{student}: {record['state']}, {record['score']:g} of {record['max_score']:g}"
+        self.tell(text + (", a person's turn" if record["needs_manual"] else ""))
+        old = before["records"].get(record["submission"])
+        facts = {"state": record["state"], "submission": record["submission"][:12]}
+        facts |= {"score": record["score"], "of": record["max_score"]}
+        if old is None or "could_not_grade" in (old["state"], record["state"]):
+            self.store.log.add("graded", student, self.quiz.id, **facts)
+            return
+        totals = [
+            round(standing.total(standing.marks(self.quiz, one, before["judged"])), 4)
+            for one in (old, record)
+        ]
+        if totals[0] == totals[1] and old["max_score"] == record["max_score"]:
+            return
+        change = {"before": totals[0], "before_of": old["max_score"], "after": totals[1]}
+        change["after_of"] = record["max_score"]
+        self.changed.append({"student": student, "quiz": self.quiz.id} | change)
+        self.store.log.add("regraded", student, self.quiz.id, **facts, **change)
+        self.tell(
+            f"{student}: changed from {totals[0]:g} of {old['max_score']:g} to {totals[1]:g} of "
+            f"{record['max_score']:g}"
+        )
+
+    def _entry(self, student: str) -> dict:
+        """The report's entry: what the newest attempt got, and where the student stands."""
+        trouble = self.troubles.get(student)
+        known = trouble is None or trouble.student
+        now = self.store.standing(self.quiz, student, trouble) if known else None
+        if trouble is not None:
+            record, _ = record_without(self.quiz, student, b"", trouble.state, trouble.message)
+        else:
+            results = self.store.results(self.quiz.id, student)
+            attempts = self.store.handins.attempts(self.quiz.id, student)
+            wanted = standing.eligible(self.store.policy, self.quiz.id, student, attempts)
+            record = results["records"].get(wanted[0].submission) if wanted else None
+            if record is None:
+                reason = now.open[0] if now.open else "Not graded."
+                record, _ = record_without(self.quiz, student, b"", now.state, reason)
+        return record | {"standing": now.as_dict() if now else None}
+
+
+def credit(quiz: Quiz, record: dict) -> None:
+    """Give the points of questions that were dropped or count for everybody; changes the record."""
+    for question, result in zip(quiz.questions, record["questions"], strict=True):
+        if question.credit:
+            result |= {
+                "state": "right",
+                "score": question.points,
+                "max_score": question.points,
+                "reason": question.credit,
+            }
+    record["score"] = round(sum(q["score"] or 0.0 for q in record["questions"]), 4)
+    record["max_score"] = quiz.points
+    record["needs_manual"] = any(q["score"] is None for q in record["questions"])
 
 
 def chosen(bank: dict[str, Quiz], names: Iterable[str]) -> list[Quiz]:
@@ -303,11 +258,13 @@ def require_release(quiz: Quiz, course: Path) -> None:
     if not same:
         raise CourseError(
             f"{path} is not what the bank builds. Run `course quiz build`, and look "
-            "whether the questions still are the ones that were handed out."
+            "whether the questions still are the ones that were handed out. Points and keys that "
+            "change later belong under corrections in course.yaml."
         )
 
 
 __all__ = [
+    "STATES",
     "Job",
     "SandboxError",
     "StoreError",

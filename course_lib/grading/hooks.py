@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 
 import nbformat
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from course_lib.grading import build
@@ -31,6 +33,21 @@ class Release(NbGraderPreprocessor):
         name = resources["nbgrader"]["assignment"]
         quiz = load_bank(os.environ.get("COURSE_BANK", "bank"))[name]
         return nbformat.from_dict(build.release_notebook(quiz)), resources
+
+
+def refuse_autograde() -> None:
+    """Make nbgrader's autograder end before it begins.
+
+    With ``--force``, which is what formgrader's button sends, it would delete what was autograded
+    before a preprocessor is asked.
+    """
+    Autograde.start = _refused
+
+
+def _refused(converter: Autograde) -> None:
+    text = MESSAGE.format(quiz=converter.coursedir.assignment_id)
+    converter.log.error(text)
+    raise NbGraderException(text)
 
 
 class Refuse(NbGraderPreprocessor):

@@ -1,16 +1,18 @@
 """Grade one's own notebook, without an instructor: score, explanations, what to repeat.
 
 The code is the learner's own and runs on their machine as it would in their notebook, in a process
-of its own with a time limit; there is nobody to protect it from.
+of its own with a time limit; there is nobody to protect it from. It works where there is no sandbox
+and no fork (Windows), and as root (Colab).
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.grading import grade, score
+from course_lib.grading import assess, score
 from course_lib.grading.submission import SIZE_LIMIT
 from course_lib.questions.format import Quiz, load_bank
 
@@ -27,9 +29,9 @@ def grade_notebook(path: Path, bank: Path) -> dict:
     # A fixed secret is enough: who cheats here cheats nobody else.
     seeds = {q.id: score.seed(b"mine", quiz.id, q.id) for q in quiz.questions}
     try:
-        record, _ = grade.grade_submission(grade.Job("me", quiz, data, seeds, "none"))
+        record, _ = assess.grade_submission(assess.Job("me", quiz, data, seeds, "none"))
     finally:
-        grade.close_sandboxes()
+        assess.close()
     for question, result in zip(quiz.questions, record["questions"], strict=True):
         result["explanation"] = question.explanation or " ".join(
             c.why for c in question.choices if c.correct
@@ -43,6 +45,17 @@ def grade_notebook(path: Path, bank: Path) -> dict:
     ]
     record["lesson"] = quiz.lesson
     return record
+
+
+def unprotected() -> str:
+    """What running one's own code here does not protect against, in words."""
+    text = (
+        "Code answers run unprotected, as in your notebook: they can read and change your files "
+        "and use the network. Each is stopped when its time is over."
+    )
+    if importlib.util.find_spec("resource") is None:
+        text += " Nothing limits their memory on this system."
+    return text + " So grade notebooks of your own only."
 
 
 def _quiz_of(data: bytes, bank: dict[str, Quiz], path: Path) -> Quiz:

@@ -1,24 +1,24 @@
-"""From a run in the sandbox to points: inputs drawn, what came back read with distrust, scored."""
+"""From a run in the sandbox to points: inputs drawn, the answer run, a harness run, compared."""
 
 from __future__ import annotations
 
-import builtins
+import ast
 import hashlib
 import hmac
 from collections.abc import Callable
-from typing import Any
+from functools import cache
 
 import numpy as np
 
-from course_lib.errors import CourseError
-from course_lib.grading.inside import wire
-from course_lib.grading.sandbox import Limits, Outcome
+from course_lib.grading.outcome import Limits, Outcome
 from course_lib.questions.format import Question
-from course_lib.questions.scoring import Result, load_check, passed_parts
+from course_lib.questions.scoring import Result, answer_case, load_check
 
 CODE_LIMIT = 100_000  # characters of an answer
+NOT_FOR_ANSWERS = ("inputs", "test", "explain")  # functions of a check
 
 Run = Callable[[dict, Limits], Outcome]
+Compare = Callable[[Question, bytes, bytes, int, int], dict]  # see judge.compare
 
 
 def seed(secret: bytes, submission: str, question_id: str) -> int:
@@ -27,15 +27,16 @@ def seed(secret: bytes, submission: str, question_id: str) -> int:
     return int.from_bytes(hmac.new(secret, text, hashlib.sha256).digest()[:16], "big")
 
 
-def score_code(question: Question, source: str, number: int, run: Run) -> Result:
-    """Score a coding task on fresh inputs drawn from ``number``.
+def score_code(question: Question, source: str, number: int, run: Run, compare: Compare) -> Result:
+    """Score a coding task on fresh inputs drawn from ``number``; ``source`` is plain Python.
 
-    The answer and the reference run through ``run``, each by itself; the outputs are compared here.
-    Raises CourseError when the *reference* fails, which is the grader's fault and gives no score.
+    The answer runs through ``run`` in one process, the reference and the check's ``test`` in
+    another; ``compare`` looks at what both sent. When the reference or its check fails, the state
+    is could_not_grade and there is no score. Raises what ``run`` and ``compare`` raise.
     """
     q = question
 
-    def result(state: str, score: float, reason: str, seconds: float = 0.0) -> Result:
+    def result(state: str, score: float | None, reason: str, seconds: float = 0.0) -> Result:
         return Result(q.id, state, score, q.points, reason, seconds=round(seconds, 3))
 
     if len(source) > CODE_LIMIT:
@@ -43,103 +44,81 @@ def score_code(question: Question, source: str, number: int, run: Run) -> Result
     check = load_check(q)
     cases = check.inputs(np.random.default_rng(number))
     limits = Limits(seconds=q.seconds, cpu=q.seconds, memory_mb=q.memory_mb)
-    code = without_magics(source)
-    given = run({"answer": code, "check": q.check, "cases": cases}, limits)
-    if given.state == "timeout":
-        return result("timeout", 0.0, f"Stopped after {q.seconds:g} seconds.", given.seconds)
-    if given.state == "out_of_memory":
-        return result("out_of_memory", 0.0, "Stopped: it asked for too much memory.", given.seconds)
+    given = _twice(
+        run,
+        {
+            "role": "answer",
+            "answer": source,
+            "check": answer_side(q.check),
+            "cases": [answer_case(case) for case in cases],
+        },
+        limits,
+        lambda outcome: outcome.state != "lost",
+    )
+    ends = {
+        "lost": ("could_not_grade", None, "The sandbox ended under this answer, twice."),
+        "timeout": ("timeout", 0.0, f"Stopped after {q.seconds:g} seconds."),
+        "out_of_memory": ("out_of_memory", 0.0, "Stopped: it asked for too much memory."),
+        "flooded": ("crashed", 0.0, "Stopped: it sent far too much output."),
+        "crashed": ("crashed", 0.0, "The process ended before it gave a result."),
+    }
     if given.state != "done":
-        return result(
-            "crashed",
-            0.0,
-            {"flooded": "Stopped: it sent far too much output."}.get(
-                given.state, "The process ended before it gave a result."
-            ),
-            given.seconds,
+        return result(*ends[given.state], given.seconds)
+    request = {"role": "harness", "reference": q.reference, "check": q.check, "cases": cases}
+    if hasattr(check, "test"):
+        request["given"] = np.frombuffer(given.data, np.uint8)
+    found: dict = {}
+
+    def compared(outcome: Outcome) -> bool:
+        nonlocal found
+        lines = source.count("\n") + 1
+        found = compare(q, outcome.data, given.data, len(cases), lines)
+        return not found["fault"]
+
+    harness = _twice(run, request, limits, compared)
+    if found["fault"]:
+        reason = (
+            f"Not judged: {found['fault']} ({harness.state}). Check the bank, or give the machine "
+            "more time, and grade again."
         )
-    answered, error = _outputs(given.value, len(cases))
-    if error and error["kind"] == "MemoryError":
-        return result("out_of_memory", 0.0, "Stopped: it asked for too much memory.", given.seconds)
-    if answered is None:
-        return result("error" if error else "crashed", 0.0, _said(error), given.seconds)
-    for _ in range(2):
-        wanted = run({"answer": q.reference, "check": q.check, "cases": cases}, limits)
-        expected, failure = (
-            _outputs(wanted.value, len(cases)) if wanted.state == "done" else (None, None)
-        )
-        if expected is not None and failure is None:
-            break
-    else:
-        raise CourseError(
-            f"The reference answer of {q.id} failed ({wanted.state}, {failure}); "
-            "nothing was scored. Check the bank, or give the machine more time."
-        )
-    passed = passed_parts(q, check, expected, answered)
-    score = q.points if len(passed) == len(q.parts) else sum(p.points for p in passed)
+        return result("could_not_grade", None, reason, given.seconds)
+    if found["malformed"]:
+        return result(*ends["crashed"], given.seconds)
+    if found["error"] and found["error"][0] == "MemoryError":
+        return result(*ends["out_of_memory"], given.seconds)
+    passed = [part for part in q.parts if part.id in found["passed"]]
     if len(passed) == len(q.parts):
-        return result("right", score, "Right: all parts pass.", given.seconds)
+        return result("right", q.points, "Right: all parts pass.", given.seconds)
+    if not passed and harness.state in ("timeout", "out_of_memory"):
+        return result(*ends[harness.state], given.seconds)
     failed = [part.text for part in q.parts if part not in passed]
     reason = f"{len(passed)} of {len(q.parts)} parts pass. Not yet: {'; '.join(failed)}."
-    if error:
-        reason += f" {_said(error)}"
-    state = "partial" if score > 0 else "error" if error else "wrong"
-    return result(state, round(min(max(score, 0.0), q.points), 4), reason, given.seconds)
+    if found["error"]:
+        kind, line = found["error"]
+        where = f" in line {line} of your cell" if line else ""
+        reason += f" Your code raised {kind}{where}."
+    score = round(min(max(sum(part.points for part in passed), 0.0), q.points), 4)
+    state = "partial" if score > 0 else "error" if found["error"] else "wrong"
+    return result(state, score, reason, given.seconds)
 
 
-def _said(error: dict | None) -> str:
-    if not error:
-        return "The process ended before it gave a result."
-    line = f" in line {error['line']} of your cell" if error["line"] else ""
-    return f"Your code raised {error['kind']}{line}."
+def _twice(run: Run, request: dict, limits: Limits, good: Callable[[Outcome], bool]) -> Outcome:
+    """Run a request, and once more if it did not go well by no fault of the answer."""
+    outcome = run(request, limits)
+    if not good(outcome):
+        outcome = run(request, limits)
+        good(outcome)
+    return outcome
 
 
-def _outputs(value: Any, count: int) -> tuple[list[dict] | None, dict | None]:
-    """Parts of every case out of a message that may be forged, and the first error it admits."""
-    if not isinstance(value, dict):
-        return None, None
-    error = _error(value.get("error"))
-    cases = value.get("cases")
-    if error or not isinstance(cases, list) or len(cases) != count:
-        return None, error
-    result = []
-    for case in cases:
-        parts = case.get("parts") if isinstance(case, dict) else None
-        if not isinstance(parts, dict):
-            return None, None
-        error = error or _error(case.get("error"))
-        decoded = {}
-        for name, data in parts.items():
-            try:
-                if isinstance(data, np.ndarray) and data.dtype == np.uint8:
-                    decoded[name] = wire.decode(data.tobytes())
-            except (wire.WireError, MemoryError):
-                pass
-        result.append(decoded)
-    return result, error
-
-
-def _error(value: Any) -> dict | None:
-    """Only the name of a built-in exception and a line number get through."""
-    if not isinstance(value, dict):
-        return None
-    kind = value.get("kind")
-    known = getattr(builtins, kind, None) if isinstance(kind, str) and kind.isascii() else None
-    if not (isinstance(known, type) and issubclass(known, BaseException)):
-        kind = "an exception"
-    line = value.get("line")
-    return {"kind": kind, "line": line if type(line) is int and 0 < line < 10_000 else 0}
-
-
-def without_magics(source: str) -> str:
-    """Blank the lines of a code cell that only IPython knows: magics, shell lines, ``?`` help."""
-    lines = source.split("\n")
-    for index, line in enumerate(lines):
-        text = line.strip()
-        if text.startswith(("%", "!")) or (
-            text.endswith("?")
-            and "#" not in text
-            and text.rstrip("?").replace(".", "").isidentifier()
-        ):
-            lines[index] = line[: len(line) - len(line.lstrip())] + "pass"
-    return "\n".join(lines)
+@cache
+def answer_side(check: str) -> str:
+    """A check without what an answer's process must not see: inputs, test, explanations, words."""
+    tree = ast.parse(check)
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.FunctionDef) and node.name in NOT_FOR_ANSWERS)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+    return ast.unparse(tree)

@@ -1,35 +1,31 @@
-"""The one writer: nbgrader's gradebook, and a record beside it that says what is done.
+"""The one writer: what was graded, and nbgrader's gradebook as its mirror.
 
-For each submission the autograded notebook is written first, then the gradebook in one transaction,
-read back and compared, then the record. A kill between any two leaves a submission that is graded
-again, with the same inputs and so the same score.
+A student's results in a quiz stand in one signed file: the machine's record of each attempt that
+was graded, the scores that persons gave, and which attempt the gradebook shows. Scores given in
+formgrader are taken over into it before anything is written. A kill between two steps leaves a
+submission that is graded again, with the same inputs and so the same score.
 """
 
 from __future__ import annotations
 
-import datetime
 import fcntl
 import json
 import math
-import os
-import secrets
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 
-from course_lib.errors import CourseError
 from course_lib.files import write_atomically
-from course_lib.grading import build
+from course_lib.grading import signed, standing
+from course_lib.grading.gradebook import Gradebook, Mark
+from course_lib.grading.handins import Handins
+from course_lib.grading.policy import Policy, load
+from course_lib.grading.signed import Log, StoreError, secret
 from course_lib.grading.submission import digest
 from course_lib.questions.format import Quiz
 
-GRADER_VERSION = 1  # raise it when the same answer may get another score
-
-
-class StoreError(CourseError):
-    """The gradebook or the course folder cannot be used; nothing was scored."""
+GRADER_VERSION = 2  # raise it when the same answer may get another score
+GRADES = ".grades"
 
 
 @contextmanager
@@ -46,67 +42,33 @@ def one_writer(course: Path) -> Iterator[None]:
         yield
 
 
-def secret(course: Path) -> bytes:
-    """The grader's secret, made at the first use and readable by its owner only."""
-    path = course / ".grader-secret"
+def shown(notebook: bytes) -> dict[str, str]:
+    """The hash of every cell of an autograded notebook by its ``grade_id``: what a person reads
+    who gives a score. Raises ValueError for what is no such notebook."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(fd, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(fd)
-    try:
-        value = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except ValueError:
-        value = b""
-    if len(value) < 32:
-        raise StoreError(
-            f"{path} is damaged. Delete it; the next run makes a new one, and every "
-            "submission gets new inputs."
-        )
-    return value
-
-
-def _told(method: Callable) -> Callable:
-    """Turn errors of the database into words."""
-
-    @wraps(method)
-    def wrapped(self, *args):
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            return method(self, *args)
-        except SQLAlchemyError as error:
-            self.gradebook.db.rollback()
-            raise StoreError(
-                f"The gradebook {self.course / 'gradebook.db'} cannot be used: "
-                f"{getattr(error, 'orig', error)}. What was stored before is untouched; make room "
-                "or restore the file, then run the command again."
-            ) from error
-
-    return wrapped
+        return {
+            cell["metadata"]["nbgrader"]["grade_id"]: digest("".join(cell["source"]).encode())
+            for cell in json.loads(notebook)["cells"]
+        }
+    except (TypeError, KeyError, AttributeError, UnicodeError) as error:
+        raise ValueError(f"not an autograded notebook: {error!r}") from error
 
 
 class Store:
-    """Gradebook, autograded notebooks and records of one course folder. One instance writes."""
+    """Gradebook, autograded notebooks and results of one course folder. One instance writes."""
 
-    def __init__(self, course: Path):
-        from nbgrader.api import Gradebook  # a second of imports, not needed to build or to read
-
-        self.course = course
-        path = course / "gradebook.db"
-        if not path.exists():
-            # nbgrader makes a database in several steps and asks the program alembic for a
-            # version: done under another name, a kill leaves no half-made gradebook.
-            part = course / f".gradebook.{os.getpid()}.part"
-            part.unlink(missing_ok=True)
-            with _own_programs():
-                Gradebook(f"sqlite:///{part}").close()
-            os.replace(part, path)
-        self.gradebook = Gradebook(f"sqlite:///{path}")
+    def __init__(
+        self,
+        course: Path,
+        policy: Policy | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ):
+        self.course, self.key = course, secret(course)
+        self.policy = policy or load(course)
+        self.gradebook = Gradebook(course, tell)
+        self._known: dict[tuple[str, str], dict] = {}  # results; this process alone writes them
+        self._marks: dict[str, dict] = {}  # by quiz: what the gradebook had when first asked
+        self.handins, self.log = Handins(course, self.key), Log(course, self.key)
 
     def __enter__(self) -> Store:
         return self
@@ -114,198 +76,270 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.gradebook.close()
 
-    @_told
-    def add_quiz(self, quiz: Quiz) -> None:
-        """Make the gradebook know the quiz as released. Points may change, questions may not once
-        there are submissions (nbgrader's own rule)."""
-        from nbgrader import api
-
-        book, names = self.gradebook, {q.id for q in quiz.questions}
-        book.update_or_create_assignment(quiz.id)
-        try:
-            old = book.find_notebook(quiz.id, quiz.id)
-        except api.MissingEntry:
-            old = None
-        if old is not None and {c.name for c in old.grade_cells} != names:
-            if old.submissions:
-                raise StoreError(
-                    f"The questions of {quiz.id} changed but there are graded submissions. Give "
-                    "the "
-                    "changed quiz another id, or move gradebook.db away and grade all again."
-                )
-            book.remove_notebook(quiz.id, quiz.id)
-        book.update_or_create_notebook(quiz.id, quiz.id, kernelspec=json.dumps(build.KERNELSPEC))
-        for cell in build.release_notebook(quiz)["cells"]:
-            mark = cell["metadata"]["nbgrader"]
-            book.update_or_create_source_cell(
-                mark["grade_id"],
-                quiz.id,
-                quiz.id,
-                cell_type=cell["cell_type"],
-                locked=mark["locked"],
-                source=cell["source"],
-                checksum=mark["checksum"],
-            )
-            if mark["grade"]:
-                book.update_or_create_grade_cell(
-                    mark["grade_id"],
-                    quiz.id,
-                    quiz.id,
-                    max_score=float(mark["points"]),
-                    cell_type=cell["cell_type"],
-                )
-                book.update_or_create_solution_cell(mark["grade_id"], quiz.id, quiz.id)
-        # Cells of the text may come and go; left-over ones would only confuse the formgrader.
-
-    @_told
-    def save(self, quiz: Quiz, record: dict, notebook: bytes | None, handed_in: float) -> None:
-        """Store one graded submission: notebook, scores, record. Raises CourseError, OSError."""
-        path = self.autograded(record)
-        if notebook is not None:
-            write_atomically(path, notebook, 0o444)
-        self._write_scores(quiz, record, handed_in)
-        stored = self.scores(quiz, record["student"])
-        wanted = {q["id"]: q["score"] for q in record["questions"]}
-        if stored != wanted:
-            raise StoreError(
-                f"The gradebook holds other scores for {record['student']} than were "
-                "computed; nothing more is written. Restore gradebook.db."
-            )
-        path = self.record_path(quiz.id, record["student"])
-        write_atomically(path, json.dumps(record, sort_keys=True) + "\n")
-
-    def _write_scores(self, quiz: Quiz, record: dict, handed_in: float) -> None:
-        from nbgrader import api
-
-        db, student = self.gradebook.db, record["student"]
-        try:
-            if db.get(api.Student, student) is None:
-                db.add(api.Student(id=student))
-            submitted = self._submitted(quiz, student)
-            when = datetime.datetime.fromtimestamp(handed_in, datetime.UTC).replace(tzinfo=None)
-            if submitted is None:
-                assignment = self.gradebook.find_assignment(quiz.id)
-                submitted = api.SubmittedAssignment(
-                    assignment_id=assignment.id, student_id=student, timestamp=when
-                )
-                db.add(submitted)
-                db.flush()
-                for notebook in assignment.notebooks:
-                    page = api.SubmittedNotebook(
-                        assignment_id=submitted.id, notebook_id=notebook.id
-                    )
-                    db.add(page)
-                    db.flush()
-                    db.add_all(
-                        api.Grade(cell_id=cell.id, notebook_id=page.id)
-                        for cell in notebook.grade_cells
-                    )
-                    db.add_all(
-                        api.Comment(cell_id=cell.id, notebook_id=page.id)
-                        for cell in notebook.solution_cells
-                    )
-                db.flush()
-                db.expire_all()
-            elif record["submission"] != self._last_hash(quiz, student):
-                submitted.timestamp = when
-            scores = {q["id"]: q for q in record["questions"]}
-            page = submitted.notebooks[0]
-            for grade in page.grades:
-                question = scores[grade.cell.name]
-                grade.auto_score = question["score"]
-                unread = question["score"] is None
-                # A person's score stays; nbgrader shows it for review once the answer was regraded.
-                grade.needs_manual_grade = unread or grade.manual_score is not None
-            for comment in page.comments:
-                comment.auto_comment = scores[comment.cell.name]["reason"]
-            db.commit()
-        except BaseException:
-            db.rollback()
-            raise
-
-    def _last_hash(self, quiz: Quiz, student: str) -> str | None:
-        record = self.record(quiz.id, student)
-        return record["submission"] if record else None
-
-    def _submitted(self, quiz: Quiz, student: str):
-        from nbgrader import api
-
-        return (
-            self.gradebook.db.query(api.SubmittedAssignment)
-            .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
-            .filter(api.Assignment.name == quiz.id, api.SubmittedAssignment.student_id == student)
-            .one_or_none()
-        )
-
-    def scores(self, quiz: Quiz, student: str) -> dict[str, float | None] | None:
-        """Automatic scores as the gradebook has them on disk, or None without a submission."""
-        self.gradebook.db.expire_all()
-        submitted = self._submitted(quiz, student)
-        if submitted is None:
-            return None
-        return {g.cell.name: g.auto_score for g in submitted.notebooks[0].grades}
-
-    def final(self, quiz: Quiz, student: str) -> dict[str, dict] | None:
-        """Per question the score that counts (a person's before the machine's) and comments."""
-        submitted = self._submitted(quiz, student)
-        if submitted is None:
-            return None
-        page = submitted.notebooks[0]
-        comments = {c.cell.name: c.manual_comment for c in page.comments}
-        return {
-            g.cell.name: {
-                "score": g.manual_score if g.manual_score is not None else g.auto_score,
-                "extra": g.extra_credit or 0.0,
-                "needs_manual": bool(g.needs_manual_grade),
-                "comment": comments.get(g.cell.name),
-            }
-            for g in page.grades
-        }
-
-    def autograded(self, record: dict) -> Path:
-        return (
-            self.course
-            / "autograded"
-            / record["student"]
-            / record["quiz"]
-            / f"{record['quiz']}.ipynb"
-        )
+    # --- results ---------------------------------------------------------------------------------
 
     def record_path(self, quiz: str, student: str) -> Path:
-        return self.course / ".grades" / quiz / f"{student}.json"
+        return self.course / GRADES / quiz / f"{student}.json"
+
+    def autograded(self, quiz: str, student: str) -> Path:
+        return self.course / "autograded" / student / quiz / f"{quiz}.ipynb"
+
+    def results(self, quiz: str, student: str) -> dict:
+        """``records`` by submission, ``judged`` (scores by hand), ``shows`` (the submission in the
+        gradebook, or None) and ``moving`` (True while the gradebook is being changed)."""
+        if (quiz, student) not in self._known:
+            path = self.record_path(quiz, student)
+            found = signed.read(path, self.key, f"grades/{quiz}/{student}")
+            if found is None:
+                found = {"records": {}, "judged": [], "shows": None, "moving": False}
+            self._known[quiz, student] = found
+        found = self._known[quiz, student]
+        return found | {"records": dict(found["records"]), "judged": list(found["judged"])}
 
     def record(self, quiz: str, student: str) -> dict | None:
+        """The record that the gradebook shows."""
+        found = self.results(quiz, student)
+        return found["records"].get(found["shows"])
+
+    def students(self, quiz: str) -> list[str]:
+        """Everybody with results or hand-ins of this quiz."""
+        graded = {path.stem for path in (self.course / GRADES / quiz).glob("*.json")}
+        return sorted(graded | set(self.handins.students(quiz)))
+
+    def _write(self, quiz: str, student: str, results: dict) -> None:
+        path = self.record_path(quiz, student)
+        self._known.pop((quiz, student), None)
+        signed.write(path, self.key, f"grades/{quiz}/{student}", results)
+        self._known[quiz, student] = results
+
+    # --- what persons gave -----------------------------------------------------------------------
+
+    def _mark(self, quiz: Quiz, student: str, fresh: bool) -> dict[str, Mark] | None:
+        """A student's marks in the gradebook; None without a submission. Of all students they are
+        read at once, so that one of many costs little; ``fresh`` reads this student's again."""
+        if quiz.id not in self._marks:
+            self._marks[quiz.id] = self.gradebook.marks(quiz)
+        elif fresh:
+            self._marks[quiz.id] |= {student: None} | self.gradebook.marks(quiz, student)
+        return self._marks[quiz.id].get(student)
+
+    def take_over(self, quiz: Quiz, student: str, fresh: bool = True) -> dict:
+        """Take scores that were given in formgrader into the results; return these.
+
+        A score belongs to the answer that the autograded notebook showed when it was given.
+        """
+        results = self.results(quiz.id, student)
+        marks = self._mark(quiz, student, fresh)
+        if marks is None:
+            return results
+        if results["moving"]:
+            self._tell_dropped(quiz, student, results, marks)
+            return results
         try:
-            value = json.loads(self.record_path(quiz, student).read_text(encoding="utf-8"))
+            answers = shown(self.autograded(quiz.id, student).read_bytes())
         except (OSError, ValueError):
-            return None
-        return value if isinstance(value, dict) else None
+            record = results["records"].get(results["shows"])
+            answers = {q["id"]: q["shown"] for q in record["questions"]} if record else {}
+        changed = False
+        for name, mark in marks.items():
+            if name not in answers:
+                continue
+            before = standing.judgement(results["judged"], name, answers[name])
+            given = None
+            if not mark.open and (mark.manual is not None or mark.extra):
+                base = mark.manual if mark.manual is not None else (mark.auto or 0.0)
+                given = (base, mark.extra)
+            elif mark.open and mark.manual is not None:
+                if any(j["question"] == name for j in results["judged"]):
+                    continue  # out of range, and shown as open by this program
+                # nbgrader, or an earlier version, kept it for review: of which answer is unknown.
+                given = (mark.manual, mark.extra)
+                self._judge(results, quiz.id, student, name, "", given, mark.comment)
+                changed = True
+                continue
+            if given == (None if before is None else (before["score"], before["extra"])):
+                continue
+            self._judge(results, quiz.id, student, name, answers[name], given, mark.comment)
+            changed = True
+        if changed:
+            self._write(quiz.id, student, results)
+        return results
 
-    def is_done(self, quiz: Quiz, student: str, submission: str, grader: str) -> dict | None:
-        """The record of this very submission if all of it is in place, else None."""
-        record = self.record(quiz.id, student)
-        if not record or record.get("submission") != submission or record.get("grader") != grader:
-            return None
-        if record["notebook"] is not None:
-            try:
-                data = self.autograded(record).read_bytes()
-            except OSError:
-                return None
-            if digest(data) != record["notebook"]:
-                return None
-        wanted = {q["id"]: q["score"] for q in record["questions"]}
-        return record if self.scores(quiz, student) == wanted else None
+    def _tell_dropped(
+        self, quiz: Quiz, student: str, results: dict, marks: dict[str, Mark]
+    ) -> None:
+        """Log scores that came in between two steps of a grader that was killed."""
+        for name, mark in marks.items():
+            known = [j["score"] for j in results["judged"] if j["question"] == name]
+            if mark.manual is not None and mark.manual not in known:
+                self.log.add(
+                    "score by hand dropped", student, quiz.id, question=name, score=mark.manual
+                )
 
+    def _judge(
+        self,
+        results: dict,
+        quiz: str,
+        student: str,
+        question: str,
+        answer: str,
+        given: tuple[float, float] | None,
+        comment: str | None,
+        by: str = "",
+    ) -> None:
+        old = standing.judgement(results["judged"], question, answer)
+        results["judged"] = [
+            j for j in results["judged"] if (j["question"], j["answer"]) != (question, answer)
+        ]
+        if given is not None:
+            entry = {"question": question, "answer": answer, "score": given[0], "extra": given[1]}
+            entry |= {"comment": comment, "when": signed.now(), "by": by or "formgrader"}
+            results["judged"].append(entry)
+        self.log.add(
+            "score by hand" if given is not None else "score by hand taken back",
+            student,
+            quiz,
+            question=question,
+            score=None if given is None else given[0],
+            extra=(given[1] or None) if given is not None else None,
+            before=None if old is None else old["score"],
+            answer=answer[:12],
+            by=by or "formgrader",
+        )
 
-@contextmanager
-def _own_programs() -> Iterator[None]:
-    """Find the programs of this environment even when it was not activated."""
-    before = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + before
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
+    def judge(
+        self, quiz: Quiz, student: str, question: str, score: float, comment: str, by: str
+    ) -> None:
+        """Give a score by hand to the answer that counts now. Raises CourseError."""
+        results = self.take_over(quiz, student)
+        record = results["records"].get(results["shows"])
+        if record is None:
+            raise StoreError(
+                f"There is no graded hand-in of {student} for {quiz.id}. "
+                "Run `course quiz grade` first."
+            )
+        points = quiz.question(question).points
+        checked(score, points)
+        result = next(q for q in record["questions"] if q["id"] == question)
+        given = (float(score), 0.0)
+        self._judge(
+            results, quiz.id, student, question, result["shown"], given, comment or None, by
+        )
+        self._write(quiz.id, student, results)
+        self._mirror(quiz, student, results)
+
+    # --- what the machine found ------------------------------------------------------------------
+
+    def save(self, quiz: Quiz, record: dict, notebook: bytes) -> None:
+        """Store one graded attempt, and show it in the gradebook if it is the one that counts.
+
+        ``record`` needs ``grader`` and ``sandbox``. Raises CourseError, OSError.
+        """
+        student, cells = record["student"], shown(notebook)
+        results = self.take_over(quiz, student)
+        old = results["records"].get(record["submission"])
+        before = {q["id"]: q for q in old["questions"]} if old else {}
+        for question in record["questions"]:
+            question["shown"] = cells[question["id"]]
+            checked(question["score"], question["max_score"])
+            if question["state"] == "could_not_grade" and question["id"] in before:
+                # What was stored stays stored; it counts again once this can be graded.
+                known = before[question["id"]]
+                question["stored"] = known.get("stored", known["score"])
+        results["records"][record["submission"]] = record
+        attempts = self.handins.attempts(quiz.id, student)
+        best = standing.chosen(
+            self.policy, quiz, student, attempts, results["records"], results["judged"]
+        )
+        if best is None or best.submission != record["submission"]:
+            self._write(quiz.id, student, results)
+            return
+        if self._mark(quiz, student, fresh=False) is not None:
+            # From here to the end a kill leaves "moving": marks that stand then belong to nobody.
+            self._write(quiz.id, student, results | {"moving": True})
+        write_atomically(self.autograded(quiz.id, student), notebook, 0o444)
+        results["shows"] = record["submission"]
+        self._mirror(quiz, student, results)
+        self._write(quiz.id, student, results | {"moving": False})
+
+    def _mirror(self, quiz: Quiz, student: str, results: dict) -> None:
+        """Write the attempt that is shown into the gradebook, and read it back."""
+        wanted = self._wanted(quiz, results)
+        record = results["records"][results["shows"]]
+        attempts = self.handins.attempts(quiz.id, student)
+        arrived = [a.arrived for a in attempts if a.submission == results["shows"]]
+        share = self.policy.penalty(quiz.id, student, arrived[-1]) if arrived else 0.0
+        counting = standing.marks(quiz, record, results["judged"])
+        reasons = {q["id"]: q["reason"] for q in record["questions"]}
+        penalty = round(share * standing.total(counting), 4)
+        when = arrived[-1] if arrived else 0.0
+        self.gradebook.write(quiz, student, wanted, reasons, when, penalty)
+        if self._differs(quiz, student, results, fresh=True):
+            raise StoreError(
+                f"The gradebook holds other scores for {student} than were "
+                "computed; nothing more is written. Restore gradebook.db."
+            )
+
+    def _wanted(self, quiz: Quiz, results: dict) -> dict[str, Mark]:
+        record = results["records"][results["shows"]]
+        counting = standing.marks(quiz, record, results["judged"])
+        wanted = {}
+        for question in record["questions"]:
+            mark = counting[question["id"]]
+            auto = question["score"]
+            auto = question.get("stored") if auto is None else auto
+            mine = standing.judgement(results["judged"], question["id"], question["shown"])
+            by_hand = mine is not None and (mark.by_hand or mark.score is None)
+            wanted[question["id"]] = Mark(
+                auto,
+                mine["score"] if by_hand else None,
+                mine["extra"] if by_hand else 0.0,
+                mark.score is None,
+                mine["comment"] if by_hand else None,
+            )
+        return wanted
+
+    def _differs(self, quiz: Quiz, student: str, results: dict, fresh: bool) -> bool:
+        return self._mark(quiz, student, fresh) != self._wanted(quiz, results)
+
+    def is_done(self, quiz: Quiz, student: str, submission: str, grader: str, sandbox: str) -> bool:
+        """Whether this attempt was graded just so and, if it is the one that counts, is shown.
+
+        ``sandbox`` is what code answers run in now: "" where they cannot run, and then what another
+        machine found stays.
+        """
+        results = self.take_over(quiz, student, fresh=False)
+        record = results["records"].get(submission)
+        if record is None or record["grader"] != grader or results["moving"]:
+            return False
+        if sandbox and record["sandbox"] != sandbox:
+            return False
+        counting = standing.marks(quiz, record, results["judged"])
+        if any(m.state == "could_not_grade" for m in counting.values()):
+            return False
+        attempts = self.handins.attempts(quiz.id, student)
+        best = standing.chosen(
+            self.policy, quiz, student, attempts, results["records"], results["judged"]
+        )
+        if best is None or best.submission != submission:
+            return True
+        try:
+            data = self.autograded(quiz.id, student).read_bytes()
+        except OSError:
+            return False
+        if digest(data) != record["notebook"] or results["shows"] != submission:
+            return False
+        return not self._differs(quiz, student, results, fresh=False)
+
+    def standing(
+        self, quiz: Quiz, student: str, trouble: standing.Trouble | None = None
+    ) -> standing.Standing:
+        """Where a student stands; scores given in formgrader are taken over first."""
+        results = self.take_over(quiz, student, fresh=False)
+        attempts = self.handins.attempts(quiz.id, student)
+        return standing.standing(
+            self.policy, quiz, student, attempts, results["records"], results["judged"], trouble
+        )
 
 
 def checked(score: float | None, points: float) -> float | None:
@@ -313,5 +347,5 @@ def checked(score: float | None, points: float) -> float | None:
     if score is None:
         return None
     if not math.isfinite(score) or not 0 <= score <= points:
-        raise StoreError(f"A score of {score} for {points:g} points was computed; refused.")
+        raise StoreError(f"A score of {score:g} is outside 0 to {points:g} points; refused.")
     return float(score)

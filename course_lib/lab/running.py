@@ -62,14 +62,16 @@ def run_and_store(
     folder: Path | None = None,
     workers: int = 1,
     scheduler: str | None = None,
+    trust_network: bool = False,
     cap: float | None = None,
     say: Callable[[str], None] = print,
 ) -> Result:
     """The full-size run. Every row is stored at once, so a stopped run goes on where it was.
 
     others: claims whose stored rows may hold the same trials, which then need no measuring.
-    workers: processes. scheduler: address of a dask scheduler instead. The rows are the same
-    whatever their number. cap: hours after which no new trial is begun.
+    workers: processes. scheduler: address of a dask scheduler instead, with TLS unless
+    trust_network. The rows are the same whatever their number. cap: hours after which no new trial
+    is begun.
     """
     place = tracks.TRACKS[checks.one_of(track, "track", tracks.TRACKS)]
     if track != "world" and claim.photos is None:
@@ -103,7 +105,7 @@ def run_and_store(
         ]  # fmt: skip
         until = None if cap is None else time.monotonic() + 3600 * cap
         done = len(trials) - len(missing)
-        for job, found in _measure_all(jobs, workers, scheduler, until):
+        for job, found in _measure_all(jobs, workers, scheduler, trust_network, until):
             _add(
                 study,
                 {**job["key"], "measured": found["measured"], "took": found["took"],
@@ -180,7 +182,11 @@ def measure_job(job: dict) -> dict:
 
 
 def _measure_all(
-    jobs: list[dict], workers: int, scheduler: str | None, until: float | None
+    jobs: list[dict],
+    workers: int,
+    scheduler: str | None,
+    trust_network: bool,
+    until: float | None,
 ) -> Iterator[tuple[dict, dict]]:
     def in_time() -> Iterator[dict]:
         for job in jobs:
@@ -194,7 +200,7 @@ def _measure_all(
         return
     from course_lib import executors
 
-    with executors.make(measure_job, workers, scheduler) as executor:
+    with executors.make(measure_job, workers, scheduler, trust_network) as executor:
         for job, found in executor.run(in_time()):
             if isinstance(found, BaseException):
                 raise CourseError(f"{job['tag']}: a worker failed at {job['trial']}: {found!r}.")

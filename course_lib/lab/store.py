@@ -158,11 +158,11 @@ def stored_result(
     name = track if isinstance(track, str) else track.name
     study = open_study(claim.tag, folder)
     if not any(row["track"] == name for row in study.rows):
-        where = "" if name == "world" else f" on the {name} track"
-        raise Unfinished(f"{claim.tag} has no stored run{where}. {again} makes one.")
-    where = track if isinstance(track, tracks.Track) else tracks.TRACKS[track]
-    trials = full_trials(claim, where)
-    with tracks.using(where):
+        on = "" if name == "world" else f" on the {name} track"
+        raise Unfinished(f"{claim.tag} has no stored run{on}. {again} makes one.")
+    place = track if isinstance(track, tracks.Track) else tracks.TRACKS[track]
+    trials = full_trials(claim, place)
+    with tracks.using(place):
         wanted = [key(claim.measure, trial, claim.labels) for trial in trials]
     have = {depends(row): row for row in study.rows}
     found: dict[str, list[tuple[dict, dict]]] = {}
@@ -174,7 +174,7 @@ def stored_result(
     complete = [version for version, pairs in found.items() if len(pairs) == len(trials)]
     best = complete[-1] if complete else max(found, key=lambda v: len(found[v]), default=FIRST)
     pairs = found.get(best, [])
-    about = {"track": where.name, "stored": _about(study, [row for _, row in pairs])}
+    about = {"track": place.name, "stored": _about(study, [row for _, row in pairs])}
     rows = frame([t for t, _ in pairs], [row["measured"] for _, row in pairs])
     if len(pairs) == len(trials):
         return result_of(claim, rows, all_of_them=True, **about)

@@ -8,6 +8,10 @@ A coding question names its check, ``checks/NAME.py`` beside the quiz file. It h
 - ``inputs(rng)``: a list of cases, dictionaries of plain values, drawn with a numpy Generator;
 - ``run(answer, case)``: a generator of ``(part, value)``; ``answer`` holds what was defined, the
   values are compared with the reference's, those of a part that the question lists under ``parts``;
+- optionally ``test(case, given)``, for an answer about a live object: then ``run`` only describes
+  the object as plain values of fixed shape, and ``test``, in a process that never ran the answer,
+  rebuilds it from what was described (a dictionary, which may lack names and may lie), tries it on
+  inputs that stand in the case under ``test``, unseen by the answer, and yields the parts;
 - optionally ``RTOL`` and ``ATOL``, the tolerances of numbers;
 - optionally ``explain(case, want, have)``, for practice only: from a case and the values by part of
   the reference and of the answer a sentence that says what is wrong, or None. It is asked for the
@@ -238,6 +242,8 @@ class Question:
     wrong: tuple[Wrong, ...] = ()
     covers: tuple[int, ...] = ()
     claims: tuple[str, ...] = ()
+    also: tuple[Any, ...] = ()  # other right answers, from a correction: numbers, tuples of letters
+    credit: str = ""  # why everybody has all its points, from a correction
 
     @property
     def key(self) -> tuple[str, ...]:

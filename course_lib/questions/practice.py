@@ -26,7 +26,7 @@ import numpy as np
 from course_lib.errors import CourseError
 from course_lib.questions.format import Question, load_bank
 from course_lib.questions.progress import Progress
-from course_lib.questions.scoring import load_check, passed_parts, score_value
+from course_lib.questions.scoring import answer_case, load_check, passed_parts, score_value
 from course_lib.questions.values import plain
 from course_lib.questions.verdict import Folded, Verdict
 
@@ -143,10 +143,10 @@ def tried(q: Question, space: dict[str, Any], rng: np.random.Generator) -> Verdi
         return Verdict("not attempted", f"The function is still empty.{helps}")
     module = load_check(q)
     cases = module.inputs(rng)
-    wanted, problem = _outputs(module.run, executed(q.reference), cases)
+    wanted, problem = _outputs(module, executed(q.reference), cases)
     if problem:
         raise CourseError(f"The reference answer of {q.id} failed: {problem!r}.")
-    given, problem = _outputs(module.run, space, cases)
+    given, problem = _outputs(module, space, cases)
     if isinstance(problem, NotImplementedError) and not problem.args:  # the starter's own line
         text = f"Write your lines in place of `raise NotImplementedError`.{helps}"
         return Verdict("not attempted", text)
@@ -172,15 +172,19 @@ def _explained(q: Question, module: Any, cases: list, wanted: list, given: list)
     return f"Not yet: {'; '.join(p.text for p in q.parts if p not in passed)}."
 
 
-def _outputs(run: Callable, space: dict, cases: list) -> tuple[list[dict], Exception | None]:
+def _outputs(module: Any, space: dict, cases: list) -> tuple[list[dict], Exception | None]:
     """The outputs by part for every case, and the first error."""
     answer = SimpleNamespace(**{k: v for k, v in space.items() if isinstance(k, str)})
     results, first = [], None
     for case in cases:
         parts = {}
         try:
-            for name, value in run(answer, copy.deepcopy(case)):
+            for name, value in module.run(answer, copy.deepcopy(answer_case(case))):
                 parts[name] = plain(value)
+            if hasattr(module, "test"):
+                given, parts = parts, {}
+                for name, value in module.test(case, given):
+                    parts[name] = plain(value)
         except Exception as error:
             first = first or error
         results.append(parts)

@@ -5,7 +5,6 @@ Practice and grading share it; what a sandbox adds to it stands in ``course_lib.
 
 from __future__ import annotations
 
-import ast
 import math
 import types
 from collections.abc import Sequence
@@ -15,66 +14,28 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.questions.format import Part, Question
+from course_lib.questions.literals import NotALiteral, Unclear, parse_literal, parse_number
 from course_lib.questions.values import ATOL, RTOL, same
 
-LITERAL_LIMIT = 10_000  # characters of an answer
+UNKNOWN = ("waiting", "could_not_grade")  # states without a score
 
 
 @dataclass(frozen=True)
 class Result:
-    """The score of one question. ``state`` is right, partial, wrong, not attempted, manual,
-    invalid, error, timeout, out_of_memory, crashed or refused."""
+    """The score of one question.
+
+    ``state`` is right, partial, wrong, not attempted or error (all of them graded), invalid,
+    timeout, out_of_memory or crashed; or waiting (for a person) or could_not_grade, and then there
+    is no score.
+    """
 
     id: str
     state: str
-    score: float
+    score: float | None
     max_score: float
     reason: str
     answer: str = ""  # what was understood of a choice or a number, for the report
     seconds: float = 0.0
-
-
-class NotALiteral(ValueError):
-    """An answer cell that does not hold a plain value; the text says what to write."""
-
-
-def parse_literal(source: str) -> Any:
-    """The value of the last ``answer = ...`` of a cell, without running it.
-
-    A bare value and a bare letter (``answer = b``) are taken as well. None means not attempted.
-    """
-    if len(source) > LITERAL_LIMIT:
-        raise NotALiteral(f"The answer is longer than {LITERAL_LIMIT} characters; write one value.")
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
-    try:
-        body = ast.parse("\n".join(lines)).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise NotALiteral(
-            'The cell is not readable Python; write for example answer = "a".'
-        ) from None
-    node = None
-    for statement in body:
-        if isinstance(statement, ast.Assign):
-            if any(isinstance(t, ast.Name) and t.id == "answer" for t in statement.targets):
-                node = statement.value
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            if isinstance(statement.target, ast.Name) and statement.target.id == "answer":
-                node = statement.value
-        elif isinstance(statement, ast.Expr) and node is None and len(body) == 1:
-            node = statement.value
-    if node is None:
-        return None
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and len(inner.id) == 1:
-            inner.__class__ = ast.Constant
-            inner.value, inner.kind = inner.id, None
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise NotALiteral(
-            "The answer is not a plain value; write the value itself, for example "
-            'answer = "a" or answer = 0.5.'
-        ) from None
 
 
 def _letters(value: Any, count: int) -> frozenset[str] | None:
@@ -124,10 +85,10 @@ def score_value(question: Question, value: Any) -> Result:
             if number is None:
                 return result("not attempted", 0.0, "Not attempted.")
             text = f"{number:g}"
-            if abs(number - q.answer) <= q.tolerance + 1e-12 * abs(q.answer):
+            if any(_close(number, right, q.tolerance) for right in (q.answer, *q.also)):
                 return result("right", q.points, f"Right. {q.explanation}", text)
             for item in q.partial:
-                if abs(number - item.answer) <= item.tolerance + 1e-12 * abs(item.answer):
+                if _close(number, item.answer, item.tolerance):
                     return result("partial", item.score, item.why, text)
             return result("wrong", 0.0, f"{text} is outside the tolerance.", text)
         letters = _letters(value, len(q.choices))
@@ -135,16 +96,17 @@ def score_value(question: Question, value: Any) -> Result:
         return result("invalid", 0.0, str(error))
     if letters is None:
         return result("not attempted", 0.0, "Not attempted.")
-    text, key = ", ".join(sorted(letters)), frozenset(q.key)
-    if letters == key:
-        why = q.choices[ascii_lowercase.index(q.key[0])].why if q.kind == "choice" else ""
+    text = ", ".join(sorted(letters))
+    keys = [frozenset(key) for key in (q.key, *q.also)]
+    if letters in keys:
+        why = q.choices[ascii_lowercase.index(text)].why if q.kind == "choice" else ""
         return result("right", q.points, f"Right. {why}".strip(), text)
     if q.kind == "choice":
         if len(letters) > 1:
             return result("invalid", 0.0, "Give one letter; several were given.", text)
         return result("wrong", 0.0, q.choices[ascii_lowercase.index(text)].why, text)
+    share, key = max(((_share(letters, key), key) for key in keys), key=lambda found: found[0])
     good, bad = len(letters & key), len(letters - key)
-    share = max(0.0, (good - bad) / len(key))
     reason = (
         f"{good} of {len(key)} true statements chosen, {bad} chosen that "
         f"{'is' if bad == 1 else 'are'} not true; each of these cancels a right one."
@@ -152,13 +114,24 @@ def score_value(question: Question, value: Any) -> Result:
     return result("partial" if share else "wrong", round(q.points * share, 4), reason, text)
 
 
+def _close(number: float, right: float, tolerance: float) -> bool:
+    return abs(number - right) <= tolerance + 1e-12 * abs(right)
+
+
+def _share(letters: frozenset[str], key: frozenset[str]) -> float:
+    return max(0.0, (len(letters & key) - len(letters - key)) / len(key))
+
+
 def score_literal(question: Question, source: str) -> Result:
     """Score the answer cell of a choice, multiple or numeric question."""
+    q = question
     try:
-        value = parse_literal(source)
+        value = parse_number(source) if q.kind == "numeric" else parse_literal(source)
+    except Unclear as error:
+        return Result(q.id, "waiting", None, q.points, f"{error} A person reads this answer.")
     except NotALiteral as error:
-        return Result(question.id, "invalid", 0.0, question.points, str(error))
-    return score_value(question, value)
+        return Result(q.id, "invalid", 0.0, q.points, str(error))
+    return score_value(q, value)
 
 
 def load_check(question: Question) -> types.ModuleType:
@@ -173,6 +146,11 @@ def load_check(question: Question) -> types.ModuleType:
         if not callable(getattr(module, name, None)):
             raise CourseError(f"The check of {question.id} has no function {name}().")
     return module
+
+
+def answer_case(case: dict[str, Any]) -> dict[str, Any]:
+    """A case as the answer's process sees it: without what the check keeps for its ``test``."""
+    return {key: value for key, value in case.items() if key != "test"}
 
 
 def passed_parts(

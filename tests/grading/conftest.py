@@ -57,7 +57,7 @@ def in_process(monkeypatch, request):
                         yield job, error
 
         @contextmanager
-        def make(function, workers, scheduler):
+        def make(function, *settings):
             yield Here()
 
         monkeypatch.setattr(grade.executors, "make", make)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from pathlib import Path
+
+import yaml
+from nbgrader.api import Gradebook
 
 from course_lib.grading import build, grade
 from course_lib.questions.format import Quiz, load_bank
@@ -53,9 +57,16 @@ def cell(value: dict, key: str) -> dict:
 
 
 def submit(
-    course: Path, student: str, content: dict | bytes | None = None, quiz: str = "mini"
+    course: Path,
+    student: str,
+    content: dict | bytes | None = None,
+    quiz: str = "mini",
+    at: str | None = None,
 ) -> Path:
-    """Hand in a notebook: a dict of answers, a whole notebook, or raw bytes."""
+    """Hand in a notebook: a dict of answers, a whole notebook, or raw bytes.
+
+    ``at`` (UTC) is the file's own time, which counts with ``arrival: modified``.
+    """
     if content is None:
         content = RIGHT
     if isinstance(content, dict) and "cells" not in content:
@@ -64,6 +75,9 @@ def submit(
     path = course / "submitted" / student / quiz / f"{quiz}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+    if at is not None:
+        moment = datetime.datetime.fromisoformat(at).replace(tzinfo=datetime.UTC).timestamp()
+        os.utime(path, (moment, moment))
     return path
 
 
@@ -71,6 +85,33 @@ def graded(course: Path, **options) -> dict[str, dict]:
     """Grade the course in this process; records by student."""
     report = grade.grade_course(course, BANK, **options)
     return {record["student"]: record for record in report["submissions"]}
+
+
+def rules(course: Path, **fields) -> None:
+    """Write the course's rules; ``quizzes={"mini": {...}}`` and so on."""
+    (course / "course.yaml").write_text(yaml.safe_dump(fields))
+
+
+def by_hand(
+    course: Path,
+    student: str,
+    points: float,
+    question: str = "mini-essay",
+    comment=None,
+    extra=None,
+) -> None:
+    """Give points as formgrader does."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        mark = book.find_grade(question, "mini", "mini", student)
+        mark.manual_score, mark.extra_credit, mark.needs_manual_grade = points, extra, False
+        book.find_comment(question, "mini", "mini", student).manual_comment = comment
+        book.db.commit()
+
+
+def standings(course: Path, **options) -> dict[str, dict]:
+    """Where everybody stands after grading, by student."""
+    report = grade.grade_course(course, BANK, **options)
+    return {record["student"]: record["standing"] for record in report["submissions"]}
 
 
 def scores(record: dict) -> dict[str, float | None]:

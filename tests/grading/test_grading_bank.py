@@ -7,7 +7,8 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from course_lib.grading import build, grade, sandbox, score
+from course_lib.grading import build, grade, judge, sandbox, score
+from course_lib.grading.inside import wire
 from course_lib.questions import scoring
 from course_lib.questions.format import Quiz, load_bank
 
@@ -69,21 +70,19 @@ def run(bubblewrap):
 
 @pytest.mark.parametrize("question", [q for _, q in CODE], ids=ids(CODE))
 def test_reference_and_known_wrong_programs_get_their_stated_scores(question, run):
-    assert score.score_code(question, question.reference, 1, run).score == question.points
+    right = score.score_code(question, question.reference, 1, run, judge.compare)
+    assert right.score == question.points, right
     for wrong in question.wrong:
-        result = score.score_code(question, wrong.answer, 2, run)
+        result = score.score_code(question, wrong.answer, 2, run, judge.compare)
         assert result.score == pytest.approx(wrong.score), (wrong.why, result)
-    started = score.score_code(question, question.starter, 3, run)
+    started = score.score_code(question, question.starter, 3, run, judge.compare)
     assert started.score == 0, started
     quiz = Quiz("x", "x", "01", (question,))
-    job = grade.Job("x", quiz, b'{"cells": []}', {}, "bubblewrap")
-    assert grade.grade_answer(job, question, question.starter).state == "not attempted"
+    assert question.id in judge.read(quiz, build.serialise(build.release_notebook(quiz)))["blank"]
 
 
 @pytest.mark.parametrize("question", [q for _, q in CODE], ids=ids(CODE))
 def test_inputs_repeat_for_a_seed_and_differ_between_seeds(question):
-    from course_lib.grading.inside import wire
-
     check = scoring.load_check(question)
     draws = [wire.encode(check.inputs(np.random.default_rng(s))) for s in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
@@ -93,10 +92,16 @@ def test_inputs_repeat_for_a_seed_and_differ_between_seeds(question):
 def test_public_examples_run_with_the_reference(question, run):
     check = "def run(answer, case):\n    yield 'done', 1\n"
     outcome = run(
-        {"answer": question.reference + "\n" + question.examples, "check": check, "cases": [{}]},
+        {
+            "role": "answer",
+            "answer": question.reference + "\n" + question.examples,
+            "check": check,
+            "cases": [{}],
+        },
         sandbox.Limits(),
     )
-    assert outcome.state == "done" and outcome.value["error"] is None, outcome
+    assert outcome.state == "done", outcome
+    assert [kind for _, kind, _, _ in wire.frames(outcome.data)] == ["p"]
 
 
 def test_the_right_choice_cannot_be_guessed_from_its_length_or_place():

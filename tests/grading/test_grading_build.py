@@ -27,6 +27,8 @@ NOT_TEXT = {
     "memory_mb",
     "covers",
     "claims",
+    "also",
+    "credit",
 }
 
 

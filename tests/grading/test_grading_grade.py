@@ -18,6 +18,7 @@ from quizlab import RIGHT, RIGHT_CODE, RIGHT_SCORE, graded, scores, states, subm
 from course_lib import executors
 from course_lib.errors import CourseError
 from course_lib.grading import grade, score, store, submission
+from course_lib.grading import gradebook as gradebook_module
 from course_lib.questions import scoring
 
 
@@ -55,10 +56,11 @@ def test_right_wrong_blank_and_broken_submissions_get_what_they_deserve(course):
         "graded",
         "graded",
         "graded",
-        "invalid",
+        "could_not_grade",
     ]
+    assert set(scores(records["broken"]).values()) == {None}
     assert set(states(records["blank"]).values()) == {"not attempted"}
-    assert states(records["right"])["mini-essay"] == "manual" and records["right"]["needs_manual"]
+    assert states(records["right"])["mini-essay"] == "waiting" and records["right"]["needs_manual"]
     for record in records.values():
         assert record["message"] and all(q["reason"] for q in record["questions"])
     stored = gradebook(course)
@@ -186,7 +188,10 @@ def test_a_persons_score_survives_regrading(course):
     assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, False)
     submit(course, "ann", RIGHT | {"mini-essay": "Other words."})
     graded(course)
-    assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, True)
+    assert gradebook(course)["ann", "mini-essay"] == (None, None, True)
+    submit(course, "ann")  # the answer that was judged comes back, and its score with it
+    graded(course)
+    assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, False)
 
 
 def test_a_second_grader_is_refused_while_one_writes(course):
@@ -206,27 +211,28 @@ def test_a_score_out_of_range_is_never_stored(course, monkeypatch, value):
         "score_code",
         lambda question, *_: scoring.Result(question.id, "right", value, question.points, "Right."),
     )
-    with pytest.raises(store.StoreError):
-        graded(course)
-    assert gradebook(course) == {}
+    result = graded(course)["ann"]["questions"][3]
+    assert (result["state"], result["score"]) == ("could_not_grade", None)
+    assert gradebook(course)["ann", "mini-scale"][0] is None
 
 
 def test_stored_scores_are_read_back_and_a_difference_stops_the_grader(course, monkeypatch):
     submit(course, "ann")
-    write = store.Store._write_scores
+    write = gradebook_module.Gradebook.write
 
-    def forged(self, quiz, record, when):
-        questions = [q | {"score": 1.0} for q in record["questions"]]
-        write(self, quiz, record | {"questions": questions}, when)
+    def forged(self, quiz, student, marks, *rest):
+        marks = {name: dataclasses.replace(mark, auto=1.0) for name, mark in marks.items()}
+        write(self, quiz, student, marks, *rest)
 
-    monkeypatch.setattr(store.Store, "_write_scores", forged)
+    monkeypatch.setattr(gradebook_module.Gradebook, "write", forged)
     with pytest.raises(store.StoreError, match="other scores"):
         graded(course)
     monkeypatch.undo()
-    assert not (course / ".grades/mini/ann.json").exists()
+    with store.Store(course) as opened:
+        assert opened.record("mini", "ann") is None
 
 
-@pytest.mark.parametrize("step", ["_write_scores", "scores", "autograded", "record_path"])
+@pytest.mark.parametrize("step", ["_write", "_mirror", "autograded", "record_path"])
 def test_a_failure_at_any_step_of_storing_gives_no_points_that_were_not_earned(
     course, monkeypatch, step
 ):
@@ -244,7 +250,7 @@ def test_a_failure_at_any_step_of_storing_gives_no_points_that_were_not_earned(
     assert graded(course)["ann"]["score"] == 1
 
 
-def test_a_failing_reference_stops_with_a_message_and_scores_nothing(course, monkeypatch):
+def test_a_failing_reference_costs_no_points_and_does_not_stop_the_others(course, monkeypatch):
     submit(course, "ann")
     quiz = quizlab.mini()
     broken = dataclasses.replace(
@@ -257,9 +263,11 @@ def test_a_failing_reference_stops_with_a_message_and_scores_nothing(course, mon
         ),
     )
     monkeypatch.setattr(grade, "load_bank", lambda bank: {"mini": broken})
-    with pytest.raises(CourseError, match="reference answer of mini-scale"):
-        graded(course)
-    assert gradebook(course) == {}
+    record = graded(course)["ann"]
+    result = record["questions"][3]
+    assert (result["state"], result["score"]) == ("could_not_grade", None)
+    assert "reference answer" in result["reason"]
+    assert record["score"] == RIGHT_SCORE - 4 and record["state"] == "could_not_grade"
 
 
 def test_an_unbuilt_or_changed_release_is_refused(course):
@@ -273,15 +281,15 @@ def test_an_unbuilt_or_changed_release_is_refused(course):
         graded(course)
 
 
-def test_without_a_sandbox_code_is_refused_and_the_rest_is_graded(course, monkeypatch):
+def test_without_a_sandbox_code_has_no_score_and_the_rest_is_graded(course, monkeypatch):
     submit(course, "ann")
     monkeypatch.setattr(grade, "status", lambda: grade.Status("none", False, "No bubblewrap."))
     said = []
     record = graded(course, tell=said.append)["ann"]
-    assert record["score"] == RIGHT_SCORE - 4 and states(record)["mini-scale"] == "refused"
-    assert "no sandbox" in record["questions"][3]["reason"] and "refused" in said[0]
-    record = graded(course, unsafe=True, tell=said.append)["ann"]
-    assert record["score"] == RIGHT_SCORE and any(text.startswith("UNSAFE") for text in said)
+    assert record["score"] == RIGHT_SCORE - 4
+    assert states(record)["mini-scale"] == "could_not_grade"
+    assert scores(record)["mini-scale"] is None and record["needs_manual"]
+    assert "no sandbox" in record["questions"][3]["reason"] and "cannot be graded" in said[0]
 
 
 def test_the_time_of_arrival_is_the_file_systems_not_the_submissions(course):
@@ -338,7 +346,7 @@ def test_a_full_disk_gives_a_message_no_points_and_the_next_run_repairs_it(cours
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     done = run_cli(course, preexec_fn=small_files)
-    assert done.returncode == 1 and "untouched" in done.stderr, done
+    assert done.returncode == 1 and "unchanged" in done.stderr, done
     assert gradebook(course) == first
     assert graded(course)["bob"]["score"] == RIGHT_SCORE
 
@@ -378,7 +386,7 @@ def test_a_lost_worker_costs_nothing_and_one_lost_twice_is_reported(tmp_path):
     assert isinstance(results["error"], ValueError)
 
 
-def test_a_submission_that_kills_its_worker_twice_is_crashed_with_no_points(course, monkeypatch):
+def test_a_submission_that_kills_its_worker_twice_could_not_be_graded(course, monkeypatch):
     submit(course, "ann")
 
     class Lost:
@@ -393,7 +401,8 @@ def test_a_submission_that_kills_its_worker_twice_is_crashed_with_no_points(cour
 
     monkeypatch.setattr(grade.executors, "make", lambda *_: nullcontext(Lost()))
     record = graded(course)["ann"]
-    assert (record["state"], record["score"]) == ("crashed", 0) and "twice" in record["message"]
+    assert record["state"] == "could_not_grade" and "twice" in record["message"]
+    assert set(scores(record).values()) == {None}
 
 
 def test_split_copied_and_retyped_answer_cells_are_read_as_the_student_meant():
@@ -405,9 +414,13 @@ def test_split_copied_and_retyped_answer_cells_are_read_as_the_student_meant():
     def read(*cells):
         return submission.answers(json.dumps({"cells": cells}).encode(), starters)
 
-    assert read() == starters
+    assert read() == {"a": None, "b": None}
+    blank = [cell(key, text) for key, text in starters.items()]
+    assert read(*blank) == starters
     assert read(cell("a", "answer = 1"), cell("a", "answer = None"))["a"] == "answer = 1"
     assert read(cell("b", "x = 1"), cell("b", ["y = 2\n", "z = 3"]))["b"] == "x = 1\ny = 2\nz = 3"
     assert read(cell("a", "answer = 1", "raw"))["a"] == "answer = 1"
-    assert read(cell("z", "answer = 1"), cell(["a"], "answer = 1"), 7, {"metadata": 3}) == starters
+    strange = cell("z", "answer = 1"), cell(["a"], "answer = 1"), 7, {"metadata": 3}
+    assert read(*strange) == {"a": None, "b": None}
+    assert read(*blank, *strange) == starters
     assert "\ud800" not in read(cell("a", "answer = '\ud800'"))["a"]

@@ -11,27 +11,21 @@ from pathlib import Path
 
 import pytest
 import quizlab
-from nbgrader.api import Gradebook
-from quizlab import RIGHT, RIGHT_SCORE, graded, submit
+from quizlab import RIGHT, RIGHT_SCORE, by_hand, graded, rules, submit
 
 from course_lib.errors import CourseError
-from course_lib.grading import cli, export, feedback, mine, report
+from course_lib.grading import cli, export, feedback, mine, overview, report
 
+BEFORE, CLOSED = "2019-12-31 12:00", {"closes": "2020-01-01 12:00"}
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def manual(course, student, points, comment=None):
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        mark = book.find_grade("mini-essay", "mini", "mini", student)
-        mark.manual_score, mark.needs_manual_grade = points, False
-        book.find_comment("mini-essay", "mini", "mini", student).manual_comment = comment
-        book.db.commit()
-
-
 def test_feedback_shows_own_work_scores_explanations_and_nothing_that_runs(course):
-    submit(course, "ann", RIGHT | {"mini-essay": NASTY, "mini-choice": f"answer = 'a' # {NASTY}"})
+    rules(course, arrival="modified", quizzes={"mini": CLOSED})
+    answers = RIGHT | {"mini-essay": NASTY, "mini-choice": f"answer = 'a' # {NASTY}"}
+    submit(course, "ann", answers, at=BEFORE)
     graded(course)
-    manual(course, "ann", 2.5, NASTY + "Well argued.")
+    by_hand(course, "ann", 2.5, comment=NASTY + "Well argued.")
     (path,) = feedback.write_all(course, quizlab.BANK)
     assert path == course / "feedback/ann/mini/mini.html"
     text = path.read_text()
@@ -50,12 +44,14 @@ def test_feedback_shows_own_work_scores_explanations_and_nothing_that_runs(cours
     assert reference not in text and "mini-scale.py" not in text
 
 
-def test_feedback_of_a_submission_that_changed_since_is_refused(course):
-    submit(course, "ann")
+def test_feedback_is_of_the_hand_in_that_was_graded_and_one_that_came_later_stops_nobody(course):
+    for name in ("ann", "bob"):
+        submit(course, name)
     graded(course)
-    submit(course, "ann", {})
-    with pytest.raises(CourseError, match="changed after"):
-        feedback.write_all(course, quizlab.BANK)
+    submit(course, "ann", {"mini-essay": "written after grading"})
+    pages = [path.read_text() for path in feedback.write_all(course, quizlab.BANK)]
+    assert len(pages) == 2 and "written after grading" not in "".join(pages)
+    assert "Attempt 2 is not graded yet" in pages[0] and "Still open" in pages[0]
 
 
 def test_an_invalid_submission_gets_feedback_that_says_why(course):
@@ -70,8 +66,10 @@ def test_the_csv_is_quoted_neutral_and_leaves_open_scores_empty(course, style):
         submit(course, name)
     graded(course)
     for name in ("-2+cmd", "@ann", "bob"):
-        manual(course, name, 3)
-    text = export.as_csv(course, quizlab.BANK, style=style)
+        by_hand(course, name, 3)
+    with pytest.raises(CourseError, match="open, mini: waiting. mini-essay: A person reads"):
+        export.as_csv(course, quizlab.BANK, style=style)
+    text = export.as_csv(course, quizlab.BANK, style=style, accept=True)
     rows = list(csv.reader(io.StringIO(text)))
     assert all(field.startswith('"') for line in text.splitlines() for field in line.split('",'))
     body = rows[2:] if style == "canvas" else rows[1:]
@@ -89,9 +87,10 @@ def test_the_csv_is_quoted_neutral_and_leaves_open_scores_empty(course, style):
 @pytest.mark.parametrize(
     "field", ["=1+1", "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", "\t=1", "\r=1"]
 )
-def test_formulas_are_neutralised_and_numbers_are_left(field):
+def test_formulas_are_neutralised_and_plain_ids_are_left(field):
     assert export.neutral(field) == "'" + field
-    assert export.neutral("-1.5") == "-1.5"
+    assert export.neutral(" " + field) == "' " + field
+    assert export.neutral("ann-1.5") == "ann-1.5" and export.neutral("0012") == "0012"
 
 
 def test_the_report_has_difficulty_discrimination_and_wrong_answers(course):
@@ -108,11 +107,12 @@ def test_the_report_has_difficulty_discrimination_and_wrong_answers(course):
             },
         )
     graded(course)
+    for index in range(6):
+        by_hand(course, f"s{index}", 1)
     text = report.as_html(course, quizlab.BANK)
     assert "<script" not in text and "6 submissions" in text and "2 x a" in text
-    with feedback.Store(course) as store:
-        quiz = quizlab.mini()
-        found = report.summary(quiz, feedback.records(store, quiz))
+    with overview.opened(course, quizlab.BANK) as (store, quizzes):
+        found = report.summary(overview.sheet(store, quizzes["mini"]))
     first, number = found["questions"][0], found["questions"][2]
     assert first["difficulty"] == 0.5 and first["wrong"][0] == ("a", 2)
     assert first["discrimination"] == 1 and number["difficulty"] == 0.75
@@ -162,8 +162,10 @@ def test_the_formgraders_own_buttons_neither_run_code_nor_publish_keys(course, t
             env=environment,
         )
 
+    shown = (course / "autograded/ann/mini/mini.ipynb").read_bytes()
     done = nbgrader("autograde", "mini", "--force")
     assert done.returncode != 0 and "course quiz grade" in done.stderr
+    assert (course / "autograded/ann/mini/mini.ipynb").read_bytes() == shown
     assert not (tmp_path / "ran").exists()
     done = nbgrader("generate_assignment", "mini", "--force", "--no-db")
     assert done.returncode == 0, done.stderr

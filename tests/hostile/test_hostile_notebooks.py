@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 import quizlab
-from quizlab import RIGHT, RIGHT_SCORE, cell, graded, notebook, states, submit
+from quizlab import RIGHT, RIGHT_SCORE, cell, graded, notebook, submit
 from test_hostile_code import digest, grades, known_status, living  # noqa: F401
 
 from course_lib.grading import build, grade, submission
@@ -121,9 +121,14 @@ NOTEBOOKS = {
         ),
         ALL,
     ),
-    "no metadata at all": (RIGHT, every_cell(lambda c: c.pop("metadata")), 0),
-    "metadata of the wrong type": (RIGHT, every_cell(lambda c: c.update(metadata=[1])), 0),
-    "grade ids of the wrong type": (RIGHT, mark(grade_id={"a": 1}), 0),
+    "no metadata at all": (RIGHT, every_cell(lambda c: c.pop("metadata")), ALL),
+    "metadata of the wrong type": (RIGHT, every_cell(lambda c: c.update(metadata=[1])), ALL),
+    "grade ids of the wrong type": (RIGHT, mark(grade_id={"a": 1}), ALL),
+    "neither metadata nor ids": (
+        RIGHT,
+        every_cell(lambda c: (c.pop("metadata"), c.pop("id"))),
+        0,
+    ),
     "cells deleted": (RIGHT, lambda v: drop(v, "mini-scale", "mini-choice"), ALL - 5),
     "locked cells deleted": (
         RIGHT,
@@ -223,6 +228,13 @@ NOTEBOOKS = {
     "a notebook of format 5": (RIGHT, lambda v: v | {"nbformat": 5}, ALL),
     "a timestamp inside": (RIGHT, lambda v: v | {"metadata": {"timestamp": "1999-01-01"}}, ALL),
 }
+WITHOUT_AN_ANSWER = (  # in these a cell is missing: no points, and a person looks
+    "ids swapped",
+    "neither metadata nor ids",
+    "cells deleted",
+    "all cells deleted",
+    "sources of the wrong type",
+)
 RAW = {
     "empty file": b"",
     "cut short": json.dumps(notebook(RIGHT)).encode()[:-40],
@@ -271,7 +283,8 @@ def test_a_tampered_notebook_gets_what_its_answers_deserve(course, name):
     before = digest(course), digest(quizlab.BANK), grades(course), living()
     record = graded(course)["attacker"]
     assert record["score"] == deserved, record
-    assert record["max_score"] == 12 and record["state"] == "graded"
+    state = "could_not_grade" if name in WITHOUT_AN_ANSWER else "graded"
+    assert record["max_score"] == 12 and record["state"] == state
     check_after(course, before, record)
     released = build.release_notebook(quizlab.mini())
     kept = json.loads((course / "autograded/attacker/mini/mini.ipynb").read_text())
@@ -286,19 +299,24 @@ def test_a_tampered_notebook_gets_what_its_answers_deserve(course, name):
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_an_unreadable_file_is_invalid_with_a_message_and_no_points(course, name):
+def test_an_unreadable_file_could_not_be_graded_and_has_no_zero(course, name):
     prepared(course)
     submit(course, "attacker", RAW[name])
     before = digest(course), digest(quizlab.BANK), grades(course), living()
     record = graded(course)["attacker"]
-    assert (record["state"], record["score"]) == ("invalid", 0)
-    assert set(states(record).values()) == {"invalid"}
+    assert record["state"] == "could_not_grade"
+    assert {(q["state"], q["score"]) for q in record["questions"]} == {("could_not_grade", None)}
     check_after(course, before, record)
 
 
 def link_notebook(course, path):
     path.unlink()
     path.symlink_to(course / "submitted/witness/mini/mini.ipynb")
+
+
+def hard_link(course, path):
+    path.unlink()
+    os.link(course / "submitted/witness/mini/mini.ipynb", path)
 
 
 def link_folder(course, path):
@@ -334,15 +352,17 @@ def missing(course, path):
 
 
 @pytest.mark.parametrize(
-    "change", [link_notebook, link_folder, link_student, link_nowhere, fifo, folder, missing]
+    "change",
+    [link_notebook, hard_link, link_folder, link_student, link_nowhere, fifo, folder, missing],
 )
-def test_links_and_special_files_are_invalid(course, change):
+def test_links_and_special_files_are_not_followed_and_could_not_be_graded(course, change):
     prepared(course)
     change(course, submit(course, "attacker"))
     before = digest(course), digest(quizlab.BANK), grades(course), living()
     started = time.monotonic()
     record = graded(course)["attacker"]
-    assert (record["state"], record["score"]) == ("invalid", 0), record
+    assert record["state"] == "could_not_grade", record
+    assert {q["score"] for q in record["questions"]} == {None}
     assert time.monotonic() - started < 60
     check_after(course, before, record)
 
@@ -379,12 +399,13 @@ def test_archives_and_extra_files_are_neither_unpacked_nor_copied_nor_followed(c
         "x" * 200,
     ],
 )
-def test_a_folder_with_a_name_that_is_no_students_is_invalid(course, name):
+def test_a_folder_with_a_name_that_is_no_students_waits_for_a_person(course, name):
     prepared(course)
     submit(course, name)
     before = grades(course), living()
     record = graded(course)[name]
-    assert (record["state"], record["score"]) == ("invalid", 0) and "name" in record["message"]
+    assert record["state"] == "waiting" and "name" in record["message"]
+    assert {q["score"] for q in record["questions"]} == {None}
     assert (grades(course, without="witness-is-not-left-out"), living()) == before
     assert not (course / "autograded" / name).exists()
 

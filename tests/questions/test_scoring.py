@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from course_lib.grading.inside import wire
 from course_lib.questions.format import load_bank
-from course_lib.questions.scoring import NotALiteral, parse_literal, score_literal
+from course_lib.questions.literals import NotALiteral, parse_literal, parse_number
+from course_lib.questions.scoring import score_literal
 from course_lib.questions.values import plain, same
 
 MINI = load_bank(Path(__file__).parents[1] / "grading" / "bank")["mini"]
@@ -89,7 +90,25 @@ def test_a_wrong_choice_cancels_a_right_one(source, points):
         ("answer = 0.511", 0, "wrong"),
         ("answer = -0.5", 0, "wrong"),
         ("answer = 50", 1, "partial"),
-        ("answer = 1/2", 0, "invalid"),
+        ("answer = 1/2", 2, "right"),
+        ("answer = (0.75 - 0.25) / (0.75 + 0.25)", 2, "right"),
+        ("answer = round(0.4999, 2)", 2, "right"),
+        ("tp, n = 8, 16\ntp = 8\nn = 16\nanswer = tp / n", 2, "right"),
+        ("import math\nanswer = math.sqrt(0.25)", 2, "right"),
+        ('answer = "1/2"', 2, "right"),
+        ("answer = 7\nanswer = 5 * 10**-1", 2, "right"),
+        ("answer = 0,5", None, "waiting"),
+        ('answer = "0,5"', None, "waiting"),
+        ("answer = 0,05", None, "waiting"),
+        ("answer = 0.5 m/s  # fast", None, "waiting"),
+        ("answer = 50 %", None, "waiting"),
+        ("answer = 1/0", 0, "invalid"),
+        ("answer = 9**9**9**9", 0, "invalid"),
+        ("answer = (-1) ** 0.5", 0, "invalid"),
+        ("answer = abs(__import__('os').system('true'))", 0, "invalid"),
+        ("answer = max(*[1] * 10**9)", 0, "invalid"),
+        ("answer = round(0.5, 10**400)", 0, "invalid"),
+        ("answer = 'x' * 10**9", 0, "invalid"),
         ("answer = True", 0, "invalid"),
         ("answer = 1e999", 0, "invalid"),
         ('answer = "nan"', 0, "invalid"),
@@ -105,6 +124,39 @@ def test_numbers_count_within_their_tolerance(source, points, state):
     assert (result.score, result.state) == (points, state), result.reason
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("answer = 0,8", "'0,8' is not a number: write 0.8."),
+        ('answer = "0,8"', "'0,8' is not a number: write 0.8."),
+        ("answer = 3e8 m/s", "'3e8 m/s' is not a number: write 3e8, without the unit."),
+        ("answer = 0,8 kg", "'0,8 kg' is not a number: write 0.8, without the unit."),
+    ],
+)
+def test_a_comma_or_a_unit_is_told_and_left_to_a_person(source, says):
+    result = score_literal(NUMBER, source)
+    assert result.reason.startswith(says) and (result.state, result.score) == ("waiting", None)
+
+
+@given(
+    st.recursive(
+        st.integers(-99, 99).map(str) | st.floats(0.01, 99).map(lambda x: f"{x:.3f}"),
+        lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
+        max_leaves=8,
+    )
+)
+def test_arithmetic_of_literals_has_the_value_that_python_gives_it(text):
+    try:
+        wanted = float(eval(text))  # made of figures, brackets and + - * / only
+    except ZeroDivisionError:
+        with pytest.raises(NotALiteral, match="zero"):
+            parse_number(f"answer = {text}")
+        return
+    assert parse_number(f"answer = {text}") == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+
+
 @given(st.text(max_size=300))
 def test_no_text_makes_the_parser_do_anything_but_parse(text):
     try:
@@ -112,7 +164,9 @@ def test_no_text_makes_the_parser_do_anything_but_parse(text):
     except NotALiteral:
         pass
     for question in (CHOICE, MULTIPLE, NUMBER):
-        assert 0 <= score_literal(question, text).score <= question.points
+        result = score_literal(question, text)
+        assert (result.score is None) == (result.state == "waiting")
+        assert result.score is None or 0 <= result.score <= question.points
 
 
 @given(st.sets(st.sampled_from("abcd")))

@@ -2,7 +2,11 @@
 
 Started as ``python -S -B runner.py CONTROL_FD MODE SITE_DIRS MODULES``; MODE is ``contained``
 (inside bubblewrap), ``plain`` (no sandbox; the learner's own code) or ``once`` (inside a container
-engine: one request on standard input, one result on standard output).
+engine, or where there is no fork: one request on standard input, one result on standard output).
+
+A request is of one of two roles, each in a child of its own. ``answer`` runs the student's code and
+describes what it gave; ``harness`` never runs it: it runs the reference answer, and tests what was
+described. See ``answer_role`` and ``harness_role``.
 
 The parent never sees an answer or an input: requests and results travel through file descriptors
 that it only hands on to the child, so nothing of one answer is left in memory for the next. Before
@@ -15,13 +19,17 @@ import ctypes
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import sys
 import time
 import types
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 NEWNS, NEWIPC, NEWPID = 0x00020000, 0x08000000, 0x20000000
 REC, PRIVATE, NOSUID, NODEV, NOEXEC, RDONLY = 0x4000, 1 << 18, 2, 4, 8, 1
@@ -32,17 +40,16 @@ def main(argv):
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if p != here] + [p for p in sites.split(os.pathsep) if p]
     sys.path.append(here)
+    if mode == "once":
+        start(modules)
+        return once(importlib.import_module("wire"))
     libc = ctypes.CDLL(None, use_errno=True)
     namespace = own_pid_namespace(libc) if mode == "contained" else None
-    for name in modules.split(","):
-        importlib.import_module(name)
-    if "torch" in sys.modules:
-        warm(sys.modules["torch"])
+    start(modules)
+    import cell  # noqa: F401, here, since a child cannot read files
     import seccomp
     import wire
 
-    if mode == "once":
-        return once(wire)
     control = socket.socket(fileno=control_fd)
     control.sendall(json.dumps({"ready": True, "versions": versions(modules)}).encode() + b"\n")
     while True:
@@ -75,6 +82,13 @@ def main(argv):
             control.sendall(json.dumps(reply).encode() + b"\n")
         except OSError:
             return
+
+
+def start(modules):
+    for name in modules.split(","):
+        importlib.import_module(name)
+    if "torch" in sys.modules:
+        warm(sys.modules["torch"])
 
 
 def warm(torch):
@@ -185,9 +199,7 @@ def child(libc, control, fds, limits, contained, seccomp, wire):
         seccomp.install(libc)
     request = read_all(request_fd)
     os.close(request_fd)
-    result = judge(wire.decode(request), wire)
-    del request
-    send(result_fd, result)
+    serve(wire.decode(request), wire, lambda data: send(result_fd, data))
 
 
 def read_all(fd):
@@ -210,7 +222,11 @@ def contain(libc, limits):
     options = f"size={limits['tmp_mb']}m,nr_inodes={limits['inodes']},mode=1777".encode()
     for path in (b"/tmp", b"/dev/shm"):
         check(libc.mount(b"tmpfs", path, b"tmpfs", NOSUID | NODEV | NOEXEC, options), "mount")
-    check(libc.mount(b"tmpfs", b"/proc", b"tmpfs", RDONLY | NOSUID | NODEV, b"size=4k"), "mount")
+    # What all answers would share: processes, and the times and mode of /dev/pts/ptmx.
+    flags = RDONLY | NOSUID | NODEV
+    for path in (b"/proc", b"/dev/pts"):
+        if path == b"/proc" or os.path.isdir(path):
+            check(libc.mount(b"tmpfs", path, b"tmpfs", flags, b"size=4k"), "mount")
     os.chdir("/tmp")
 
 
@@ -250,38 +266,82 @@ def once(wire):
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    send(out, judge(wire.decode(data), wire))
+    serve(wire.decode(data), wire, lambda data: send(out, data))
 
 
-def judge(request, wire):
-    """Run one answer: ``{"answer", "check", "cases"}`` to the encoded outputs of every case."""
+def serve(request, wire, write):
     for case in request["cases"]:
-        for key, value in case.items():
-            if hasattr(value, "setflags"):
-                case[key] = value.copy()  # what was received is read-only
-    harness = types.ModuleType("check")
-    exec(compile(request["check"], "<check>", "exec"), harness.__dict__)
-    answer = types.ModuleType("answer")
+        for holder in (case, case.get("test", {})):
+            for key, value in holder.items():
+                if hasattr(value, "setflags"):
+                    holder[key] = value.copy()  # what was received is read-only
+    role = harness_role if request["role"] == "harness" else answer_role
+    role(request, wire, write)
+
+
+def answer_role(request, wire, write):
+    """Run ``{"answer", "check", "cases"}``: the parts that the check's ``run`` yields for each
+    case."""
+    harness = module("check", request["check"])
+    result = []
     try:
-        exec(compile(request["answer"], "<answer>", "exec"), answer.__dict__)
+        answer = module("answer", request["answer"])
     except BaseException as error:
-        return wire.encode({"error": describe(error), "cases": []})
-    cases = []
-    for case in request["cases"]:
-        parts, error = {}, None
+        return write(wire.error_frame(wire.WHOLE, "e", *describe(error)))
+    for number, case in enumerate(request["cases"]):
         try:
             for name, value in harness.run(answer, case):
-                parts[name] = wire.encode(value)
-        except BaseException as caught:
-            error = describe(caught)
-        cases.append({"parts": {n: list_bytes(b) for n, b in parts.items()}, "error": error})
-    return wire.encode({"error": None, "cases": cases})
+                result.append(wire.frame(number, "p", name, wire.encode(value)))
+        except BaseException as error:
+            result.append(wire.error_frame(number, "e", *describe(error)))
+    write(b"".join(result))
 
 
-def list_bytes(data):
-    import numpy
+def harness_role(request, wire, write):
+    """Run ``{"reference", "check", "cases", "given"}``.
 
-    return numpy.frombuffer(data, "uint8")
+    First the parts of the reference answer, as P. If the check has a ``test``, then both what the
+    reference gave and what ``given`` (an answer's message) describes go through it.
+    """
+    harness = module("check", request["check"])
+    reference = module("reference", request["reference"])
+    test = getattr(harness, "test", None)
+    declared, result = [], []
+    for number, case in enumerate(request["cases"]):
+        own = {key: value for key, value in case.items() if key != "test"}
+        try:
+            parts = [(name, wire.encode(v)) for name, v in harness.run(reference, own)]
+            declared.append({name: wire.declare(wire.decode(data)) for name, data in parts})
+            if test:
+                described = {name: wire.decode(data) for name, data in parts}
+                parts = [(name, wire.encode(v)) for name, v in test(case, described)]
+            result += [wire.frame(number, "P", name, data) for name, data in parts]
+        except Exception as error:
+            return write(b"".join([*result, wire.error_frame(number, "E", *describe(error))]))
+    write(b"".join(result))
+    given = request.get("given")
+    if test is None or given is None:
+        return
+    result = []
+    try:
+        described, _ = wire.gather(given.tobytes(), declared)
+    except wire.WireError:
+        return
+    for number, (case, parts) in enumerate(zip(request["cases"], described, strict=True)):
+        try:
+            for name, value in test(case, parts):
+                result.append(wire.frame(number, "p", name, wire.encode(value)))
+        except Exception:
+            pass  # what cannot be rebuilt has not passed
+    write(b"".join(result))
+
+
+def module(name, source):
+    import cell
+
+    result = sys.modules[name] = types.ModuleType(name)  # where dataclasses look for it
+    cell.run(source, f"<{name}>", result.__dict__)
+    return result
 
 
 def describe(error):
@@ -300,7 +360,7 @@ def describe(error):
         step = step.tb_next
     if not line and isinstance(error, SyntaxError):
         line = error.lineno or 0
-    return {"kind": name, "line": line if isinstance(line, int) else 0}
+    return name, line if isinstance(line, int) and 0 <= line < 1 << 31 else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Inputs: two feature matrices. Outputs: the loss, its gradient in the source features."""
+"""Inputs: two feature matrices, a factor. Outputs: the loss; the gradient of its multiple in the
+source features, asked of autograd."""
 
 
 def inputs(rng):
@@ -9,6 +10,7 @@ def inputs(rng):
             {
                 "s": (rng.normal(size=(12, d)) + 2).astype("float32"),
                 "t": (rng.normal(size=(9, d)) @ rng.normal(size=(d, d))).astype("float32"),
+                "factor": float(rng.uniform(2, 5)),
             }
         )
     return cases
@@ -17,8 +19,7 @@ def inputs(rng):
 def run(answer, case):
     import torch
 
-    s = torch.from_numpy(case["s"]).requires_grad_()
-    loss = answer.coral(s, torch.from_numpy(case["t"]))
+    s = torch.tensor(case["s"], requires_grad=True)
+    loss = answer.coral(s, torch.tensor(case["t"]))
     yield "value", loss.detach().clone()
-    loss.backward()
-    yield "gradient", s.grad
+    yield "gradient", torch.autograd.grad(loss * case["factor"], s)[0]

@@ -1,5 +1,5 @@
-"""Inputs: a batch of pictures. Outputs: the names of what may learn; the names of what a training
-step has changed."""
+"""Inputs: a batch of pictures. Described: what may learn, and which modules train. Tested, in a
+network rebuilt from that: the names of what may learn, and of what a training step has changed."""
 
 
 def inputs(rng):
@@ -35,13 +35,27 @@ def network():
 
 
 def run(answer, case):
+    net = network()
+    net.train()
+    answer.freeze(net)
+    yield "learns", {name: p.requires_grad for name, p in net.named_parameters()}
+    yield "hooked", {name: bool(p._backward_hooks) for name, p in net.named_parameters()}
+    yield "trains", {name: module.training for name, module in net.named_modules() if name}
+
+
+def test(case, given):
     import torch
     from torch import nn
 
+    torch.manual_seed(0)
     net = network()
-    net.train()
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(bool(given["learns"][name]))
+        if given["hooked"][name] and parameter.requires_grad:
+            parameter.register_hook(torch.zeros_like)  # a hook is there to stop it
+    for name, module in net.named_modules():
+        module.training = bool(given["trains"][name]) if name else True
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    answer.freeze(net)
     learning = {name: p for name, p in net.named_parameters() if p.requires_grad}
     yield "learning", sorted(learning)
     if not learning:
@@ -50,10 +64,8 @@ def run(answer, case):
     logits = net(torch.tensor(case["pictures"]))
     nn.functional.cross_entropy(logits, torch.arange(8) % 4).backward()
     optimizer.step()
-    yield (
-        "changed",
-        [name for name, value in net.state_dict().items() if not before[name].equal(value)],
-    )
+    after = net.state_dict()
+    yield "changed", [name for name in before if not before[name].equal(after[name])]
 
 
 def explain(case, want, have):
