@@ -28,6 +28,22 @@ PAUSE = 0.2
 BUSY = ("database is locked", "database is busy", "database table is locked")
 
 
+# One query: the tables of nbgrader ask the database once for every row that they are asked for.
+_MARKS = """
+select submitted.student_id, cell.name, grade.auto_score, grade.manual_score, grade.extra_credit,
+       grade.needs_manual_grade, (
+         select comment.manual_comment from comment
+         join base_cell as solution on solution.id = comment.cell_id
+         where comment.notebook_id = grade.notebook_id and solution.name = cell.name)
+from grade
+join base_cell as cell on cell.id = grade.cell_id
+join submitted_notebook as page on page.id = grade.notebook_id
+join submitted_assignment as submitted on submitted.id = page.assignment_id
+join assignment on assignment.id = submitted.assignment_id
+where assignment.name = :quiz
+"""
+
+
 @dataclass(frozen=True)
 class Mark:
     """One question of one student as the gradebook has it."""
@@ -37,6 +53,16 @@ class Mark:
     extra: float
     open: bool  # nbgrader's "needs manual grade"
     comment: str | None = None
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """nbgrader's ids for a quiz; those of cells by question."""
+
+    assignment: str
+    notebook: str
+    grades: dict[str, str]
+    solutions: dict[str, str]
 
 
 def _waits(method: Callable) -> Callable:
@@ -66,6 +92,7 @@ class Gradebook:
         from nbgrader.api import Gradebook  # a second of imports, not needed to build or to read
 
         self.path, self.tell, self.book = course / NAME, tell, None
+        self._known: dict[str, _Cells] = {}
         if not self.path.exists():
             # nbgrader makes a database in several steps and asks the program alembic for a
             # version: done under another name, a kill leaves no half-made gradebook.
@@ -88,7 +115,8 @@ class Gradebook:
         """Raise sqlite3.DatabaseError for a file that is no whole database."""
         if self.path.stat().st_size == 0:
             raise sqlite3.DatabaseError("the file is empty")
-        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)) as db:
+        # Not read-only: what a killed grader left half written must be rolled back first.
+        with closing(sqlite3.connect(self.path, timeout=5)) as db:
             found = db.execute("pragma quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -142,6 +170,7 @@ class Gradebook:
         from nbgrader import api
 
         book, names = self.book, {q.id for q in quiz.questions}
+        self._known.pop(quiz.id, None)
         book.update_or_create_assignment(quiz.id)
         try:
             old = book.find_notebook(quiz.id, quiz.id)
@@ -195,86 +224,99 @@ class Gradebook:
         ``penalty`` is in points; nbgrader takes it off where it shows totals.
         """
         from nbgrader import api
+        from sqlalchemy import bindparam, select, update
 
-        db = self.book.db
+        grade, comment = api.Grade.__table__, api.Comment.__table__
+        submitted, page = api.SubmittedAssignment.__table__, api.SubmittedNotebook.__table__
+        db, cells = self.book.db, self._cells(quiz)
+        when = datetime.datetime.fromtimestamp(handed_in, datetime.UTC).replace(tzinfo=None)
         try:
-            if db.get(api.Student, student) is None:
-                db.add(api.Student(id=student))
-            submitted = self._submitted(quiz, student)
-            if submitted is None:
-                submitted = self._new(quiz, student)
-            when = datetime.datetime.fromtimestamp(handed_in, datetime.UTC).replace(tzinfo=None)
-            if submitted.timestamp != when:
-                submitted.timestamp = when
-            page = submitted.notebooks[0]
-            page.late_submission_penalty = penalty
-            for grade in page.grades:
-                mark = marks[grade.cell.name]
-                grade.auto_score, grade.manual_score = mark.auto, mark.manual
-                grade.extra_credit = mark.extra or None
-                grade.needs_manual_grade = mark.open
-            for comment in page.comments:
-                name = comment.cell.name
-                comment.auto_comment = reasons[name]
-                comment.manual_comment = marks[name].comment
+            place = select(page.c.id, submitted.c.id).join_from(page, submitted)
+            place = place.where(
+                page.c.notebook_id == cells.notebook, submitted.c.student_id == student
+            )
+            ids = db.execute(place).one_or_none() or self._new(cells, student)
+            db.execute(update(submitted).where(submitted.c.id == ids[1]).values(timestamp=when))
+            db.execute(
+                update(page).where(page.c.id == ids[0]).values(late_submission_penalty=penalty)
+            )
+            db.connection().execute(
+                update(grade)
+                .where(grade.c.notebook_id == ids[0], grade.c.cell_id == bindparam("cell"))
+                .values(
+                    auto_score=bindparam("auto"),
+                    manual_score=bindparam("manual"),
+                    extra_credit=bindparam("extra"),
+                    needs_manual_grade=bindparam("open"),
+                ),
+                [
+                    {
+                        "cell": cells.grades[name],
+                        "auto": mark.auto,
+                        "manual": mark.manual,
+                        "extra": mark.extra or None,
+                        "open": mark.open,
+                    }
+                    for name, mark in marks.items()
+                ],
+            )
+            db.connection().execute(
+                update(comment)
+                .where(comment.c.notebook_id == ids[0], comment.c.cell_id == bindparam("cell"))
+                .values(auto_comment=bindparam("reason"), manual_comment=bindparam("words")),
+                [
+                    {"cell": cells.solutions[n], "reason": reasons[n], "words": mark.comment}
+                    for n, mark in marks.items()
+                ],
+            )
             db.commit()
         except BaseException:
             db.rollback()
             raise
 
-    def _new(self, quiz: Quiz, student: str):
+    def _new(self, cells: _Cells, student: str) -> tuple[str, str]:
+        """Rows for a student's first hand-in; the ids of notebook and assignment."""
         from nbgrader import api
 
         db = self.book.db
-        assignment = self.book.find_assignment(quiz.id)
-        submitted = api.SubmittedAssignment(assignment_id=assignment.id, student_id=student)
+        if db.get(api.Student, student) is None:
+            db.add(api.Student(id=student))
+            db.flush()
+        submitted = api.SubmittedAssignment(assignment_id=cells.assignment, student_id=student)
         db.add(submitted)
         db.flush()
-        for notebook in assignment.notebooks:
-            page = api.SubmittedNotebook(assignment_id=submitted.id, notebook_id=notebook.id)
-            db.add(page)
-            db.flush()
-            db.add_all(
-                api.Grade(cell_id=cell.id, notebook_id=page.id) for cell in notebook.grade_cells
-            )
-            db.add_all(
-                api.Comment(cell_id=cell.id, notebook_id=page.id)
-                for cell in notebook.solution_cells
-            )
+        page = api.SubmittedNotebook(assignment_id=submitted.id, notebook_id=cells.notebook)
+        db.add(page)
         db.flush()
-        db.expire_all()
-        return submitted
+        ids = page.id, submitted.id
+        for kind, known in ((api.Grade, cells.grades), (api.Comment, cells.solutions)):
+            rows = [{"cell_id": cell, "notebook_id": ids[0]} for cell in known.values()]
+            db.execute(kind.__table__.insert(), rows)
+        return ids
 
-    def _submitted(self, quiz: Quiz, student: str):
-        from nbgrader import api
-
-        return (
-            self.book.db.query(api.SubmittedAssignment)
-            .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
-            .filter(api.Assignment.name == quiz.id, api.SubmittedAssignment.student_id == student)
-            .one_or_none()
-        )
+    def _cells(self, quiz: Quiz) -> _Cells:
+        if quiz.id not in self._known:
+            notebook = self.book.find_notebook(quiz.id, quiz.id)
+            self._known[quiz.id] = _Cells(
+                notebook.assignment_id,
+                notebook.id,
+                {cell.name: cell.id for cell in notebook.grade_cells},
+                {cell.name: cell.id for cell in notebook.solution_cells},
+            )
+        return self._known[quiz.id]
 
     @_waits
-    def marks(self, quiz: Quiz, student: str) -> dict[str, Mark] | None:
-        """A student's marks by question, as they stand on disk; None without a submission."""
-        self.book.db.expire_all()
-        submitted = self._submitted(quiz, student)
-        if submitted is None:
-            return None
-        page = submitted.notebooks[0]
-        comments = {c.cell.name: c.manual_comment for c in page.comments}
-        found = {
-            g.cell.name: Mark(
-                g.auto_score,
-                g.manual_score,
-                g.extra_credit or 0.0,
-                bool(g.needs_manual_grade),
-                comments.get(g.cell.name),
-            )
-            for g in page.grades
-        }
+    def marks(self, quiz: Quiz, student: str = "") -> dict[str, dict[str, Mark]]:
+        """Marks by question, by student, as they stand on disk; of one student or of all."""
+        from sqlalchemy import text
+
+        query = _MARKS + (" and submitted.student_id = :student" if student else "")
+        rows = self.book.db.execute(text(query), {"quiz": quiz.id, "student": student}).fetchall()
         self.book.db.rollback()  # a reader must not keep others from writing
+        found: dict[str, dict[str, Mark]] = {}
+        for name, question, auto, manual, extra, waits, comment in rows:
+            mark = Mark(auto, manual, extra or 0.0, bool(waits), comment)
+            found.setdefault(name, {})[question] = mark
         return found
 
     @_waits

@@ -33,6 +33,7 @@ class Handins:
 
     def __init__(self, course: Path, key: bytes):
         self.root, self.key = course / FOLDER, key
+        self._known: dict[tuple[str, str], list[Attempt]] = {}  # this process alone writes
 
     def folder(self, quiz: str, student: str) -> Path:
         return self.root / student / quiz
@@ -42,6 +43,11 @@ class Handins:
 
         Where the list was lost or changed by hand it is made again from the copies.
         """
+        if (quiz, student) not in self._known:
+            self._known[quiz, student] = self._listed(quiz, student)
+        return self._known[quiz, student]
+
+    def _listed(self, quiz: str, student: str) -> list[Attempt]:
         place = self.folder(quiz, student)
         found = signed.read(place / "attempts.json", self.key, f"attempts/{quiz}/{student}")
         if found is not None:
@@ -75,6 +81,7 @@ class Handins:
         path = self.folder(quiz, student) / "attempts.json"
         value = [asdict(attempt) for attempt in attempts]
         signed.write(path, self.key, f"attempts/{quiz}/{student}", value)
+        self._known[quiz, student] = attempts
 
     def read(self, quiz: str, student: str, submission: str) -> bytes:
         """The bytes of a kept hand-in. Raises CourseError when it is lost or was changed."""
@@ -95,6 +102,7 @@ class Handins:
 
     def forget(self, student: str) -> None:
         shutil.rmtree(self.root / student, ignore_errors=True)
+        self._known.clear()
 
 
 def arrival(item: Submission, info: os.stat_result, policy: Policy) -> float:

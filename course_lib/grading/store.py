@@ -66,6 +66,8 @@ class Store:
         self.course, self.key = course, secret(course)
         self.policy = policy or load(course)
         self.gradebook = Gradebook(course, tell)
+        self._known: dict[tuple[str, str], dict] = {}  # results; this process alone writes them
+        self._marks: dict[str, dict] = {}  # by quiz: what the gradebook had when first asked
         self.handins, self.log = Handins(course, self.key), Log(course, self.key)
 
     def __enter__(self) -> Store:
@@ -85,11 +87,14 @@ class Store:
     def results(self, quiz: str, student: str) -> dict:
         """``records`` by submission, ``judged`` (scores by hand), ``shows`` (the submission in the
         gradebook, or None) and ``moving`` (True while the gradebook is being changed)."""
-        path = self.record_path(quiz, student)
-        found = signed.read(path, self.key, f"grades/{quiz}/{student}")
-        if found is None:
-            return {"records": {}, "judged": [], "shows": None, "moving": False}
-        return found
+        if (quiz, student) not in self._known:
+            path = self.record_path(quiz, student)
+            found = signed.read(path, self.key, f"grades/{quiz}/{student}")
+            if found is None:
+                found = {"records": {}, "judged": [], "shows": None, "moving": False}
+            self._known[quiz, student] = found
+        found = self._known[quiz, student]
+        return found | {"records": dict(found["records"]), "judged": list(found["judged"])}
 
     def record(self, quiz: str, student: str) -> dict | None:
         """The record that the gradebook shows."""
@@ -103,17 +108,28 @@ class Store:
 
     def _write(self, quiz: str, student: str, results: dict) -> None:
         path = self.record_path(quiz, student)
+        self._known.pop((quiz, student), None)
         signed.write(path, self.key, f"grades/{quiz}/{student}", results)
+        self._known[quiz, student] = results
 
     # --- what persons gave -----------------------------------------------------------------------
 
-    def take_over(self, quiz: Quiz, student: str) -> dict:
+    def _mark(self, quiz: Quiz, student: str, fresh: bool) -> dict[str, Mark] | None:
+        """A student's marks in the gradebook; None without a submission. Of all students they are
+        read at once, so that one of many costs little; ``fresh`` reads this student's again."""
+        if quiz.id not in self._marks:
+            self._marks[quiz.id] = self.gradebook.marks(quiz)
+        elif fresh:
+            self._marks[quiz.id] |= {student: None} | self.gradebook.marks(quiz, student)
+        return self._marks[quiz.id].get(student)
+
+    def take_over(self, quiz: Quiz, student: str, fresh: bool = True) -> dict:
         """Take scores that were given in formgrader into the results; return these.
 
         A score belongs to the answer that the autograded notebook showed when it was given.
         """
         results = self.results(quiz.id, student)
-        marks = self.gradebook.marks(quiz, student)
+        marks = self._mark(quiz, student, fresh)
         if marks is None:
             return results
         if results["moving"]:
@@ -238,8 +254,9 @@ class Store:
         if best is None or best.submission != record["submission"]:
             self._write(quiz.id, student, results)
             return
-        # From here to the end a kill leaves "moving": marks in the gradebook then belong to nobody.
-        self._write(quiz.id, student, results | {"moving": True})
+        if self._mark(quiz, student, fresh=False) is not None:
+            # From here to the end a kill leaves "moving": marks that stand then belong to nobody.
+            self._write(quiz.id, student, results | {"moving": True})
         write_atomically(self.autograded(quiz.id, student), notebook, 0o444)
         results["shows"] = record["submission"]
         self._mirror(quiz, student, results)
@@ -257,7 +274,7 @@ class Store:
         penalty = round(share * standing.total(counting), 4)
         when = arrived[-1] if arrived else 0.0
         self.gradebook.write(quiz, student, wanted, reasons, when, penalty)
-        if self._differs(quiz, student, results):
+        if self._differs(quiz, student, results, fresh=True):
             raise StoreError(
                 f"The gradebook holds other scores for {student} than were "
                 "computed; nothing more is written. Restore gradebook.db."
@@ -282,8 +299,8 @@ class Store:
             )
         return wanted
 
-    def _differs(self, quiz: Quiz, student: str, results: dict) -> bool:
-        return self.gradebook.marks(quiz, student) != self._wanted(quiz, results)
+    def _differs(self, quiz: Quiz, student: str, results: dict, fresh: bool) -> bool:
+        return self._mark(quiz, student, fresh) != self._wanted(quiz, results)
 
     def is_done(self, quiz: Quiz, student: str, submission: str, grader: str, sandbox: str) -> bool:
         """Whether this attempt was graded just so and, if it is the one that counts, is shown.
@@ -291,7 +308,7 @@ class Store:
         ``sandbox`` is what code answers run in now: "" where they cannot run, and then what another
         machine found stays.
         """
-        results = self.take_over(quiz, student)
+        results = self.take_over(quiz, student, fresh=False)
         record = results["records"].get(submission)
         if record is None or record["grader"] != grader or results["moving"]:
             return False
@@ -312,13 +329,13 @@ class Store:
             return False
         if digest(data) != record["notebook"] or results["shows"] != submission:
             return False
-        return not self._differs(quiz, student, results)
+        return not self._differs(quiz, student, results, fresh=False)
 
     def standing(
         self, quiz: Quiz, student: str, trouble: standing.Trouble | None = None
     ) -> standing.Standing:
         """Where a student stands; scores given in formgrader are taken over first."""
-        results = self.take_over(quiz, student)
+        results = self.take_over(quiz, student, fresh=False)
         attempts = self.handins.attempts(quiz.id, student)
         return standing.standing(
             self.policy, quiz, student, attempts, results["records"], results["judged"], trouble
