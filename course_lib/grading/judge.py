@@ -71,8 +71,9 @@ def compare(question: Question, harness: bytes, answer: bytes, count: int, lines
     try:
         for case, kind, name, value in wire.frames(harness, cut=True):
             # What comes first counts: later the harness has read what an answer described.
-            if kind == "P" and case < count and name not in wanted[case]:
-                wanted[case][name] = wire.decode(value)
+            if kind == "P":
+                if case < count and name in parts and name not in wanted[case]:
+                    wanted[case][name] = wire.decode(value)
             elif kind == "E" and any(parts - given.keys() for given in wanted):
                 return found | {"fault": "the reference answer or its check raised an error"}
     except wire.WireError as error:

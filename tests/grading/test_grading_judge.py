@@ -110,6 +110,7 @@ def test_what_a_harness_sends_after_it_read_an_answer_changes_nothing_of_the_ref
     frames = [wire.frame(0, "P", name, wire.encode(value)) for name, value in right.items()]
     forged = [wire.frame(0, "P", name, wire.encode(value)) for name, value in right.items()]
     forged[0] = wire.frame(0, "P", "scale", wire.encode(np.zeros(3)))
+    forged.append(wire.frame(0, "P", "other", b"unreadable"))
     given = wire.frame(0, "p", "scale", wire.encode(np.zeros(3)))
     late = b"".join([*frames, *forged, wire.error_frame(0, "E", "ValueError", 1), b"cut"])
     found = judge.compare(question, late, given, 1, 1)

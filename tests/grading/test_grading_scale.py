@@ -98,7 +98,7 @@ def test_a_dask_cluster_gives_the_same_grades_as_this_process(course, cluster):
         "graded",
         "crashed",
         "graded",
-        "invalid",
+        "could_not_grade",
     ]
 
 
