@@ -84,6 +84,22 @@ def test_a_broken_gradebook_is_named_with_the_way_back_which_works(course, empty
     assert path.read_bytes() != whole
 
 
+def test_what_a_killed_grader_left_half_written_is_rolled_back(course):
+    submit(course, "ann", {"mini-number": "answer = 0.5"})
+    path = course / "gradebook.db"
+    code = (
+        "import os, sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\n"
+        "db.execute('pragma cache_size = 1')\ndb.execute('begin immediate')\n"
+        "rows = ((f'x{i}' * 50,) for i in range(2000))\n"
+        "db.executemany('insert into student (id) values (?)', rows)\nos._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.with_name("gradebook.db-journal").exists()
+    assert graded(course)["ann"]["score"] == 2
+    with sqlite3.connect(path) as db:
+        assert db.execute("select id from student").fetchall() == [("ann",)]
+
+
 def test_nothing_of_a_first_editions_course_is_lost(course):
     """Its records are not signed, no hand-in is kept, and scores by hand stand in the gradebook."""
     for name in ("same", "other", "flagged"):
