@@ -27,6 +27,24 @@ except ImportError:
 
 # id: (name of the function, an expression after the example, a body of right shape and wrong work)
 TASKS = {
+    "02-loop": (
+        "train_one_epoch",
+        "None",
+        "net.train()\n    for pictures, labels in loader:\n        net(pictures)",
+    ),
+    "02-accuracy": (
+        "accuracy",
+        "2 / 3",
+        "net.eval()\n    return sum(float((net(x).argmax(1) == y).float().mean()) for x, y in loader) "
+        "/ len(loader)",
+    ),
+    "02-mode": ("learning_mode", "[True, False, True]", "net.train()"),
+    "02-split": (
+        "split",
+        "[60, 20, 20]",
+        "return list(range(n * 3 // 5)), list(range(n // 5)), list(range(n // 5))",
+    ),
+    "03-schedule": ("scale", "[0.5, 0.99, 0.5, 0.01]", "return step / steps"),
     "l01-code-cka": ("linear_cka", "1.0", "return float((x * x).mean() / (1 + (y * y).mean()))"),
     "l01-code-features": (
         "stage_features",
@@ -169,7 +187,7 @@ def answers(question: Question) -> dict[str, str]:
     name, example, body = TASKS[question.id]
     arguments = ARGUMENTS.get(question.id) or _arguments(question.starter, name)
     first = arguments.split(",")[0]
-    in_place = name == "freeze"
+    in_place = name in ("freeze", "train_one_epoch", "learning_mode")
     nothing = f"def {name}({arguments}):\n    return {first}\n"
     other = PROXY if question.id in PROXIED else REPLACED
     wrong = (ON_A_COPY if in_place else other).format(name=name)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import quizlab
 
+from course_lib import executors
 from course_lib.errors import CourseError
 from course_lib.grading import (
     assess,
     cgroup,
     cli,
-    executors,
     grade,
     judge,
     mine,
