@@ -21,7 +21,7 @@ help:
 	@echo "make test        run all tests (PYTEST_ARGS=... replaces pytest's arguments)"
 	@echo "make setup       only make the environment $(VENV)"
 	@echo "make lint        check style, format, that imports point one way, and types"
-	@echo "make notebooks   build the lessons whose source changed (NB=02: that one; FORCE=1: always)"
+	@echo "make notebooks   build the lessons; run those whose code changed (NB=02: that one; FORCE=1: all)"
 	@echo "make pictures    draw the pictures of the README anew"
 	@echo "make links       stamp the repository's address on all pages (REPO=owner/name changes it)"
 	@echo "make site        the executed lessons as web pages that open from disk, in _site"
@@ -44,7 +44,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 notebooks: $(READY)
-	$(BIN)/python tools/build_notebooks.py $(if $(FORCE),--force) $(NB)
+	$(BIN)/python tools/build_notebooks.py $(if $(FORCE),--force) $(if $(CELLS_ONLY),--cells-only) $(NB)
 
 pictures: $(READY)
 	$(BIN)/python tools/make_pictures.py
@@ -52,6 +52,7 @@ pictures: $(READY)
 
 links: $(READY)
 	$(BIN)/python tools/links.py $(REPO)
+	$(BIN)/python tools/build_notebooks.py --cells-only
 
 site: $(READY)
 	$(BIN)/python tools/make_site.py

@@ -1,6 +1,7 @@
 """Lessons as files: where they are, running them, and what their outputs hold.
 
-A lesson is notebooks/NN_topic.ipynb, built from notebooks/source/NN_topic.py.
+A lesson is notebooks/NN_topic.ipynb, built from notebooks/source/NN_topic.py and without outputs;
+notebooks/executed has the same cells with them.
 """
 
 import atexit
@@ -49,8 +50,13 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def lessons(root: Path) -> dict[str, Path]:
-    """The built lessons by number, in order: {"00": .../00_start_here.ipynb, ...}."""
+    """The learners' notebooks by number, in order: {"00": .../00_start_here.ipynb, ...}."""
     return {path.name[:2]: path for path in sorted((root / "notebooks").glob(PATTERN))}
+
+
+def executed(root: Path) -> Path:
+    """The folder of the lessons with outputs; a file has the same name as the learner's."""
+    return root / "notebooks" / "executed"
 
 
 @dataclass(frozen=True)

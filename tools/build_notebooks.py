@@ -1,10 +1,15 @@
-"""Build the lessons: notebooks/source/NN_topic.py -> notebooks/NN_topic.ipynb, executed.
+"""Build the lessons from notebooks/source/NN_topic.py.
 
-    python tools/build_notebooks.py [--force] [NN ...]
+    python tools/build_notebooks.py [--cells-only | --force] [NN ...]
 
-The source is jupytext's percent format and the only thing people edit. A lesson is built when its
-cells differ from its source's, or with --force. What changes from run to run without a reason (time
-stamps, cell ids, versions) is left out of the built file, and its pictures are stored small.
+notebooks/NN_topic.ipynb           for learners: the cells, without outputs, so that nobody sees a
+                                   result before the prediction. Always written; takes no time.
+notebooks/executed/NN_topic.ipynb  the same cells with outputs, for README, GitHub and the site.
+
+The source is jupytext's percent format and the only thing people edit. An executed lesson takes the
+source's cells and keeps the outputs of those that did not change; it runs again when its code
+changed, or with --force, and never with --cells-only. What changes from run to run without a reason
+(time stamps, cell ids, versions) is left out of the built file, and its pictures are stored small.
 """
 
 import argparse
@@ -61,8 +66,28 @@ def set_ids(notebook) -> None:
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
 
 
+def write_cells(source: Path, target: Path) -> None:
+    """Write the learner's notebook: the cells of `source`, not executed."""
+    _write(target, from_source(source))
+
+
+def bring_into_step(source: Path, target: Path) -> None:
+    """Give an executed lesson the cells of `source`; those that did not change keep their outputs.
+
+    The opening cells keep theirs, too: off Colab they do nothing, whatever address they name.
+    """
+    if not target.is_file():
+        return
+    notebook = from_source(source)
+    old = {_place(cell): cell for cell in notebooks.read(target).cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and (known := old.get(_place(cell))):
+            cell.outputs, cell.execution_count = known.outputs, known.execution_count
+    _write(target, notebook)
+
+
 def build(source: Path, target: Path, *, timeout: float = 600) -> notebooks.Execution:
-    """Execute `source` and write `target`.
+    """Execute `source`, in the folder of the learners' notebooks, and write `target`.
 
     Raises CourseError when a cell fails; `target` is then as before.
     """
@@ -70,7 +95,7 @@ def build(source: Path, target: Path, *, timeout: float = 600) -> notebooks.Exec
     # Progress bars are for those who wait; a stored notebook has nobody waiting.
     environment = {"TQDM_DISABLE": "1"}
     run = notebooks.execute(
-        notebook, folder=target.parent, environment=environment, timeout=timeout
+        notebook, folder=source.parents[1], environment=environment, timeout=timeout
     )
     if run.errors:
         error = run.errors[0]
@@ -82,8 +107,21 @@ def build(source: Path, target: Path, *, timeout: float = 600) -> notebooks.Exec
     found = problems(notebook)
     if found:
         raise CourseError(f"{source.name}: {'; '.join(found)}. {target.name} was not changed.")
-    write_atomically(target, nbformat.writes(notebook) + "\n")
+    _write(target, notebook)
     return run
+
+
+def _write(target: Path, notebook) -> None:
+    """Write the notebook, unless the file says the same already."""
+    text = nbformat.writes(notebook) + "\n"
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text)
+
+
+def _place(cell) -> str:
+    """By what a cell is known again after its lesson changed."""
+    return links.TAG if links.TAG in cell.metadata.get("tags", ()) else cell.id
 
 
 def clean(notebook) -> None:
@@ -156,14 +194,40 @@ def differences(source: Path, target: Path) -> list[str]:
     ]
 
 
+def needs_run(target: Path) -> bool:
+    """True where an executed lesson is missing, or its code changed after it ran."""
+    return not target.is_file() or not _ran_from_top(notebooks.read(target))
+
+
+def _ran_from_top(notebook) -> bool:
+    """True where the code cells were run once each, in their order, with none gone since."""
+    counts = [cell.execution_count for cell in _code(notebook)]
+    return counts == list(range(1, len(counts) + 1))
+
+
+def _code(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def spoilers(notebook) -> list[str]:
+    """What a learner's notebook must not have, in words: outputs and signs of a run."""
+    return [
+        f"cell {number} was executed"
+        for number, cell in enumerate(notebook.cells, 1)
+        if cell.get("outputs") or cell.get("execution_count") is not None
+    ]
+
+
 def problems(notebook) -> list[str]:
-    """What a built lesson must not have, in words: empty when it is fit to publish."""
+    """What an executed lesson must not have, in words: empty when it is fit to publish."""
     found = []
     if "widgets" in notebook.metadata:
         found.append("metadata.widgets is there")
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    code = _code(notebook)
     if any(cell.execution_count is None for cell in code):
         found.append("a code cell was not executed")
+    elif not _ran_from_top(notebook):
+        found.append("its code was not run once from top to bottom")
     if not any(cell.outputs for cell in code):
         found.append("it has no outputs")
     for number, cell in enumerate(notebook.cells, 1):
@@ -203,9 +267,11 @@ def _first_line(text: str) -> str:
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description="Build the lessons whose source changed.")
+    parser = argparse.ArgumentParser(description="Build the lessons, for learners and executed.")
     parser.add_argument("lesson", nargs="*", metavar="NN", help="lessons by number (default: all)")
-    parser.add_argument("--force", action="store_true", help="build even what is up to date")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--force", action="store_true", help="execute even what is up to date")
+    how.add_argument("--cells-only", action="store_true", help="execute nothing, keep outputs")
     args = parser.parse_args(argv)
     folder = root / "notebooks" / "source"
     sources = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.py"))}
@@ -216,12 +282,17 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     failed = False
     for number in wanted:
         source = sources[number]
-        target = root / "notebooks" / f"{source.stem}.ipynb"
+        target = notebooks.executed(root) / f"{source.stem}.ipynb"
+        write_cells(source, root / "notebooks" / target.name)
+        bring_into_step(source, target)
+        if not args.force and not needs_run(target):
+            note(f"{target.name} is up to date")
+            continue
+        if args.cells_only:
+            note(f"{target.name}: needs a run; `make notebooks NB={number}` gives it one")
+            continue
+        note(f"running {target.name} ...")
         try:
-            if not args.force and not differences(source, target):
-                note(f"{target.name} is up to date")
-                continue
-            note(f"building {target.name} ...")
             run = build(source, target)
         except CourseError as error:
             note(f"build_notebooks: {error}")

@@ -4,8 +4,8 @@
 
 Every lesson opens with badges for Colab and Binder and with a cell that fetches the course on
 Colab; build_notebooks adds both, so the sources need not name the repository. With owner/name this
-command writes the new address to pyproject.toml, README.md and CONTRIBUTING.md; with or without it,
-built lessons get their opening cells anew, without being run again.
+command writes the new address to pyproject.toml, README.md and CONTRIBUTING.md; without it, it says
+which one they have. `make links` then gives the lessons their opening cells anew.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from nbformat import from_dict
 
-from course_lib import notebooks
 from course_lib.commands.report import note
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
@@ -39,7 +38,7 @@ def repository(root: Path = ROOT) -> str | None:
 
 
 def badges(repo: str, lesson: str) -> str:
-    """Markdown of the two links of a lesson such as "02_three_strategies"."""
+    """Markdown of the two links to a learner's notebook such as "02_three_strategies"."""
     path = f"notebooks/{lesson}.ipynb"
     colab = f"https://colab.research.google.com/github/{repo}/blob/{BRANCH}/{path}"
     binder = f"https://mybinder.org/v2/gh/{repo}/{BRANCH}?urlpath=lab/tree/{path}"
@@ -84,34 +83,6 @@ def add_opening(notebook, repo: str | None, lesson: str) -> None:
         notebook.cells[1:1] = opening_cells(repo, lesson)
 
 
-def restamp(path: Path, repo: str) -> None:
-    """Give a built lesson its opening cells anew; what it shows is not run again."""
-    import nbformat
-    from build_notebooks import set_ids
-
-    notebook = notebooks.read(path)
-    before = nbformat.writes(notebook)
-    add_opening(notebook, repo, path.stem)
-    set_ids(notebook)
-    _count(notebook)
-    after = nbformat.writes(notebook)
-    if after != before:
-        write_atomically(path, after + "\n")
-        note(f"{path.name}: opening cells for {repo}")
-
-
-def _count(notebook) -> None:
-    """Number the code cells of a notebook that was run; the opening one does nothing but count."""
-    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-    if any(c.execution_count is None for c in code if TAG not in c.metadata.get("tags", ())):
-        return
-    for count, cell in enumerate(code, 1):
-        cell.execution_count = count
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
-
-
 def rename(root: Path, repo: str) -> None:
     """Write the address owner/name to every page that names the repository."""
     if not re.fullmatch(NAME, repo):
@@ -133,14 +104,13 @@ def rename(root: Path, repo: str) -> None:
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description="Stamp the repository's address on the lessons.")
+    parser = argparse.ArgumentParser(description="Write the repository's address to all pages.")
     parser.add_argument("repo", nargs="?", metavar="owner/name", help="the new address")
     args = parser.parse_args(argv)
     try:
         if args.repo:
             rename(root, args.repo)
-        for path in notebooks.lessons(root).values():
-            restamp(path, repository(root))
+        note(f"the repository is {repository(root)}")
     except CourseError as error:
         note(f"links: {error}")
         return 1

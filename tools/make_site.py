@@ -52,20 +52,19 @@ JupyterLab: <code>make lab</code>.</p>
 
 
 def make(root: Path, folder: Path) -> list[Path]:
-    """Write a page for each built lesson and an index; gives the pages."""
-    lessons = notebooks.lessons(root)
+    """Write a page for each executed lesson and an index; gives the pages."""
+    lessons = sorted(notebooks.executed(root).glob(notebooks.PATTERN))
     if not lessons:
-        raise CourseError(f"{root}/notebooks has no built lessons. `make notebooks` builds them.")
+        raise CourseError(f"{notebooks.executed(root)} has no lessons. `make notebooks` runs them.")
     folder.mkdir(parents=True, exist_ok=True)
     pages = []
-    for path in lessons.values():
+    for path in lessons:
         target = folder / f"{path.stem}.html"
         write_atomically(target, page(path))
         pages.append(target)
         note(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB")
     items = [
-        f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>'
-        for path in lessons.values()
+        f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>' for path in lessons
     ]
     write_atomically(folder / "index.html", INDEX.format(items="\n".join(items)))
     if any("plotly.min.js" in page.read_text(encoding="utf-8") for page in pages):

@@ -70,9 +70,9 @@ def environment() -> dict[str, str]:
 
 
 def trust(root: Path) -> None:
-    """Sign the course's own lessons, so that JupyterLab shows their stored outputs in full."""
+    """Sign the executed lessons, so that JupyterLab shows their stored outputs in full."""
     from nbformat.sign import NotebookNotary
 
     notary = NotebookNotary()
-    for path in notebooks.lessons(root).values():
+    for path in notebooks.executed(root).glob(notebooks.PATTERN):
         notary.sign(notebooks.read(path))

@@ -5,7 +5,17 @@ and asks for predictions.
 """
 
 from course_lib.questions.own import mine_or_ours
-from course_lib.questions.practice import check, hint, judge, solution
-from course_lib.questions.predicting import Bands, compare
+from course_lib.questions.practice import check, help_for, hint, solution
+from course_lib.questions.predicting import Bands, compare, expectations, judge
 
-__all__ = ["Bands", "check", "compare", "hint", "judge", "mine_or_ours", "solution"]
+__all__ = [
+    "Bands",
+    "check",
+    "compare",
+    "expectations",
+    "help_for",
+    "hint",
+    "judge",
+    "mine_or_ours",
+    "solution",
+]

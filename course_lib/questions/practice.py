@@ -1,12 +1,12 @@
-"""Practice: try an answer, get a hint, see the solution, compare a prediction with a run.
+"""Practice: try an answer, get help, see the solution.
 
     check("02-freeze", freeze)      tries the learner's function on fresh inputs
+    help_for("02-freeze")           hints and solution, folded, each opened by a click
     hint("02-freeze")               the next hint
     solution("02-freeze")           the reference answer, once something was tried
-    judge("l02-winner", result)     a prediction beside the learner's own run
 
 These run the learner's own code in the learner's own notebook, to help; grades are made elsewhere.
-Questions and predictions are shown by ``course_lib.widgets.selfcheck``.
+Questions are shown by ``course_lib.widgets.selfcheck``; predictions are compared in ``predicting``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from course_lib.questions.format import Question, load_bank
 from course_lib.questions.progress import Progress
 from course_lib.questions.scoring import load_check, passed_parts, score_value
 from course_lib.questions.values import plain
-from course_lib.questions.verdict import Verdict
+from course_lib.questions.verdict import Folded, Verdict
 
 BANK = Path(__file__).resolve().parent / "bank"
 
@@ -106,19 +106,18 @@ def solution(question_id: str, *, now: bool = False, progress: str | Path | None
     return Verdict("noted", f"Solution of {q.id}", details=_solved(q))
 
 
-def judge(
-    prediction_id: str, outcome: str, because: str = "", progress: str | Path | None = None
-) -> Verdict:
-    """Set a prediction beside the outcome of the learner's own run (one of the choices)."""
-    given = Progress(progress).read()["answers"].get(prediction_id)
-    if not given or not given.get("answer"):
-        return Verdict(
-            "not attempted", f"You made no prediction. Your run says: {outcome}. {because}"
-        )
-    guess = str(given["answer"])
-    state = "right" if guess == str(outcome) else "wrong"
-    start = "As you predicted" if state == "right" else f"You predicted {guess}"
-    return Verdict(state, f"{start}; your run says: {outcome}. {because}".strip())
+def help_for(question_id: str) -> Folded:
+    """All hints of a question and its solution, folded: a page opens each by a click.
+
+    Raises CourseError for an unknown id.
+    """
+    q = find(question_id)
+    many = len(q.hints)
+    hints = [
+        (f"Hint {k} of {many}" if many > 1 else "Hint", text.strip())
+        for k, text in enumerate(q.hints, 1)
+    ]
+    return Folded((*hints, ("Solution", _solved(q))))
 
 
 def answered(progress: str | Path | None = None) -> dict[str, str]:

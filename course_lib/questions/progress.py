@@ -12,11 +12,11 @@ from pathlib import Path
 from course_lib.files import write_atomically
 
 FILE = "course-progress.json"
-SECTIONS = ("answers", "checks", "hints")
+SECTIONS = ("answers", "checks", "hints", "outcomes")
 
 
 class Progress:
-    """Answers and predictions, outcomes of checks, and hints shown, in a JSON file.
+    """Answers and predictions, outcomes of checks and of runs, hints shown, in a JSON file.
 
     ``COURSE_PROGRESS`` names another file. A damaged file is put aside, not overwritten.
     """
@@ -25,7 +25,11 @@ class Progress:
         self.path = Path(path or os.environ.get("COURSE_PROGRESS") or FILE).resolve()
 
     def read(self) -> dict[str, dict]:
-        """``{"answers": {id: {"answer", "at"}}, "checks": {id: state}, "hints": {id: shown}}``."""
+        """All sections, each a dictionary by id.
+
+        answers: {"answer", "at"} (milliseconds); checks: a state; hints: how many were shown;
+        outcomes: what a run gave for a prediction.
+        """
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
             sections = {name: data.get(name, {}) for name in SECTIONS}

@@ -1,4 +1,4 @@
-"""What a check, a hint or a comparison says."""
+"""What a check, a hint or a comparison says, and how a notebook shows it."""
 
 from dataclasses import dataclass
 
@@ -27,5 +27,22 @@ class Verdict:
             text = f"**{MARKS.get(self.state, '')}{self.state.capitalize()}.** {text}"
         if not self.details:
             return text
-        # The blank lines make Markdown of what stands between the tags.
-        return f"<details><summary>{text}</summary>\n\n{self.details}\n\n</details>"
+        return _folded(text, self.details)
+
+
+@dataclass(frozen=True, repr=False)
+class Folded:
+    """Markdown that is folded away behind titles; blocks: (title, Markdown)."""
+
+    blocks: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{title}: {text}" for title, text in self.blocks)
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(_folded(title, text) for title, text in self.blocks)
+
+
+def _folded(title: str, text: str) -> str:
+    # The blank lines make Markdown of what stands between the tags.
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"

@@ -18,7 +18,7 @@ import anywidget
 import traitlets
 
 from course_lib.errors import CourseError
-from course_lib.questions import practice
+from course_lib.questions import practice, predicting
 from course_lib.questions.format import Question
 from course_lib.questions.progress import Progress
 
@@ -107,6 +107,7 @@ def predict(
         )
     if len(choices) < 2:
         raise CourseError("A prediction needs at least two choices.")
+    predicting.asked(prediction_id, prompt)
     listed = [{"text": str(c), "why": "", "correct": False} for c in choices]
     return SelfCheck(
         [

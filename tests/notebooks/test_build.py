@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 
 import build_notebooks
 import nbformat
@@ -59,7 +60,7 @@ def built(tmp_path_factory):
     """The tiny lesson, built: (source, target)."""
     folder = tmp_path_factory.mktemp("built") / "notebooks"
     (folder / "source").mkdir(parents=True)
-    source, target = folder / "source" / "00_tiny.py", folder / "00_tiny.ipynb"
+    source, target = folder / "source" / "00_tiny.py", folder / "executed" / "00_tiny.ipynb"
     source.write_text(SOURCE)
     build_notebooks.build(source, target)
     return source, target
@@ -93,12 +94,12 @@ def test_a_widget_that_has_no_picture_leaves_no_broken_output(built):
     assert notebooks.read(built[1]).cells[4].outputs == []
 
 
-def test_a_second_build_does_nothing_until_the_source_changes(root, capsys):
+def test_a_second_build_does_nothing_until_the_code_changes(root, capsys):
     assert build_notebooks.main([], root) == 0
-    target = root / "notebooks" / "00_tiny.ipynb"
-    first = target.stat().st_mtime_ns
+    learners, target = (root / "notebooks" / at / "00_tiny.ipynb" for at in ("", "executed"))
+    first = [path.stat().st_mtime_ns for path in (learners, target)]
     assert build_notebooks.main([], root) == 0
-    assert target.stat().st_mtime_ns == first
+    assert [path.stat().st_mtime_ns for path in (learners, target)] == first
     assert "up to date" in capsys.readouterr().err
     source = root / "notebooks" / "source" / "00_tiny.py"
     source.write_text(SOURCE.replace("range(3)", "range(1)"))
@@ -106,12 +107,81 @@ def test_a_second_build_does_nothing_until_the_source_changes(root, capsys):
     assert notebooks.read(target).cells[2].outputs[0].text == "0\n"
 
 
-def test_a_cell_that_fails_names_its_lesson_and_keeps_the_old_notebook(root, capsys):
-    target = root / "notebooks" / "00_tiny.ipynb"
-    target.write_text("old")
-    (root / "notebooks" / "source" / "00_tiny.py").write_text("# %%\n1 / 0\n")
+@pytest.fixture
+def tree(root, built):
+    """The tiny lesson in a tree of its own: (its source, the learner's, the executed one)."""
+    folder = root / "notebooks"
+    (folder / "executed").mkdir()
+    shutil.copy(built[1], folder / "executed")
+    return (
+        folder / "source" / "00_tiny.py",
+        folder / "00_tiny.ipynb",
+        folder / "executed/00_tiny.ipynb",
+    )
+
+
+def test_a_learners_notebook_has_the_cells_and_none_of_the_results(root, tree):
+    source, learners, _ = tree
+    assert build_notebooks.main(["--cells-only"], root) == 0
+    assert build_notebooks.differences(source, learners) == []
+    assert build_notebooks.spoilers(notebooks.read(learners)) == []
+    nbformat.validate(notebooks.read(learners))
+
+
+def test_what_a_learner_left_in_the_notebook_is_found_and_a_build_takes_it_out(root, tree):
+    source, learners, executed = tree
+    shutil.copy(executed, learners)
+    assert build_notebooks.spoilers(notebooks.read(learners))[0] == "cell 2 was executed"
+    assert build_notebooks.main(["--cells-only"], root) == 0
+    assert build_notebooks.spoilers(notebooks.read(learners)) == []
+
+
+def test_a_change_of_text_reaches_both_notebooks_without_a_run(root, tree):
+    source, learners, executed = tree
+    before = [cell.get("outputs") for cell in notebooks.read(executed).cells]
+    source.write_text(SOURCE.replace("A tiny lesson", "A small lesson"))
+    assert build_notebooks.main([], root) == 0
+    for path in (learners, executed):
+        assert notebooks.read(path).cells[0].source == "# A small lesson"
+    assert [cell.get("outputs") for cell in notebooks.read(executed).cells] == before
+    assert build_notebooks.problems(notebooks.read(executed)) == []
+
+
+def test_with_cells_only_changed_code_loses_its_output_and_waits_for_a_run(root, tree, capsys):
+    source, _, executed = tree
+    source.write_text(SOURCE.replace("range(3)", "range(1)"))
+    assert build_notebooks.main(["--cells-only"], root) == 0
+    cells = notebooks.read(executed).cells
+    assert cells[2].outputs == [] and cells[2].execution_count is None
+    assert cells[3].outputs and cells[3].execution_count == 3
+    assert build_notebooks.differences(source, executed) == []
+    assert build_notebooks.problems(notebooks.read(executed)) == ["a code cell was not executed"]
+    assert "needs a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("take", [lambda cells: cells.pop(2), lambda cells: cells.reverse()])
+def test_code_that_is_gone_or_in_another_order_needs_a_run(built, tmp_path, take):
+    assert not build_notebooks.needs_run(built[1])
+    changed = edit(built[1], tmp_path, lambda notebook: take(notebook.cells))
+    assert build_notebooks.needs_run(changed)
+    assert "not run once from top" in build_notebooks.problems(notebooks.read(changed))[0]
+
+
+def test_a_lesson_runs_in_the_folder_of_the_learners_notebooks(root):
+    source = root / "notebooks" / "source" / "00_tiny.py"
+    source.write_text("# %%\nfrom pathlib import Path\n\nprint(Path.cwd().name)\n")
+    assert build_notebooks.main([], root) == 0
+    (output,) = notebooks.read(root / "notebooks/executed/00_tiny.ipynb").cells[0].outputs
+    assert output.text == "notebooks\n"
+
+
+def test_a_cell_that_fails_names_its_lesson_and_keeps_the_old_notebook(root, tree, capsys):
+    target, text = tree[2], "# %%\n1 / 0\n"
+    tree[0].write_text(text)
+    assert build_notebooks.main(["--cells-only"], root) == 0
+    before = target.read_bytes()
     assert build_notebooks.main(["--force"], root) == 1
-    assert target.read_text() == "old"
+    assert target.read_bytes() == before
     assert "00_tiny.py, cell 1: ZeroDivisionError" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Every lesson that the course has: built from its source, fit to publish, and runs offline."""
+"""Every lesson that the course has: built from its source, spoils nothing, and runs offline."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from course_lib import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
 LESSONS = list(notebooks.lessons(ROOT).values())
+EXECUTED = notebooks.executed(ROOT)
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
@@ -31,18 +32,27 @@ def unplugged() -> list[str]:
 def test_every_source_has_its_notebook_and_the_other_way_round():
     assert SOURCES, "notebooks/source has no lessons"
     assert [path.stem for path in SOURCES] == [path.stem for path in LESSONS]
+    assert {path.name for path in LESSONS} == {path.name for path in EXECUTED.iterdir()}
     assert LESSONS[0].name == notebooks.START
 
 
+@pytest.mark.parametrize("folder", [ROOT / "notebooks", EXECUTED], ids=["learner", "executed"])
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_a_lesson_is_built_from_its_source(source):
-    target = ROOT / "notebooks" / f"{source.stem}.ipynb"
+def test_both_notebooks_of_a_lesson_have_the_cells_of_its_source(source, folder):
+    target = folder / f"{source.stem}.ipynb"
     assert not build_notebooks.differences(source, target), "run `make notebooks`"
 
 
 @each_lesson
-def test_a_lesson_is_fit_to_publish(lesson):
-    assert not build_notebooks.problems(notebooks.read(lesson))
+def test_a_learners_notebook_shows_no_result_before_the_prediction(lesson):
+    assert not build_notebooks.spoilers(notebooks.read(lesson))
+
+
+@each_lesson
+def test_an_executed_lesson_is_fit_to_publish_and_of_a_size_that_pages_can_show(lesson):
+    executed = EXECUTED / lesson.name
+    assert not build_notebooks.problems(notebooks.read(executed))
+    assert executed.stat().st_size < 8e6
 
 
 @pytest.mark.slow

@@ -33,10 +33,18 @@ def tree(tmp_path):
     (folder / "source").mkdir(parents=True)
     (folder / "source" / "00_start.py").write_text("# %% [markdown]\n# # Title\n\n# %%\n6 * 7\n")
     notebook = build_notebooks.from_source(folder / "source" / "00_start.py")
+    build_notebooks.write_cells(folder / "source" / "00_start.py", folder / "00_start.ipynb")
     for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         cell.execution_count = count
-    nbformat.write(notebook, folder / "00_start.ipynb")
+    (folder / "executed").mkdir()
+    nbformat.write(notebook, folder / "executed" / "00_start.ipynb")
     return tmp_path
+
+
+def make_links(root, *address):
+    """What `make links` does."""
+    assert links.main(list(address), root) == 0
+    assert build_notebooks.main(["--cells-only"], root) == 0
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
@@ -57,14 +65,16 @@ def test_every_link_to_the_repository_names_the_same_one(page):
 
 
 def test_a_new_address_reaches_every_page_and_lesson_without_running_them(tree):
-    target = tree / "notebooks" / "00_start.ipynb"
-    assert links.main(["someone/course.nb"], tree) == 0
+    learners, target = (tree / "notebooks" / at / "00_start.ipynb" for at in ("", "executed"))
+    make_links(tree, "someone/course.nb")
     assert links.repository(tree) == "someone/course.nb"
     text = (tree / "README.md").read_text()
     assert text.count("someone/course.nb") == 3 and "github.com/other/one" in text
-    badges, code = opening(notebooks.read(target))
-    assert badges.source == links.badges("someone/course.nb", "00_start")
-    assert "git+https://github.com/someone/course.nb" in code.source
+    for path in (learners, target):
+        badges, code = opening(notebooks.read(path))
+        assert badges.source == links.badges("someone/course.nb", "00_start")
+        assert "blob/main/notebooks/00_start.ipynb" in badges.source
+        assert "git+https://github.com/someone/course.nb" in code.source
     assert build_notebooks.differences(tree / "notebooks/source/00_start.py", target) == []
     assert [c.execution_count for c in notebooks.read(target).cells if "execution_count" in c] == [
         1,
@@ -72,16 +82,16 @@ def test_a_new_address_reaches_every_page_and_lesson_without_running_them(tree):
     ]
     nbformat.validate(notebooks.read(target))
     before = target.stat().st_mtime_ns
-    assert links.main([], tree) == 0
+    make_links(tree)
     assert target.stat().st_mtime_ns == before
 
 
 def test_a_lesson_that_was_never_run_is_not_made_to_look_so(tree):
-    target = tree / "notebooks" / "00_start.ipynb"
+    target = tree / "notebooks" / "executed" / "00_start.ipynb"
     notebook = notebooks.read(target)
     notebook.cells[-1].execution_count = None
     nbformat.write(notebook, target)
-    links.main(["someone/else"], tree)
+    make_links(tree, "someone/else")
     assert notebooks.read(target).cells[-1].execution_count is None
 
 

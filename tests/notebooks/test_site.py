@@ -16,7 +16,8 @@ PIXEL = (
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
-    (root / "notebooks").mkdir()
+    executed = root / "notebooks" / "executed"
+    executed.mkdir(parents=True)
     picture = new_output(
         "display_data",
         data={"image/png": PIXEL, "text/plain": "x"},
@@ -34,10 +35,10 @@ def site(tmp_path_factory):
             new_code_cell("show()", outputs=[picture, turning], execution_count=1),
         ]
     )
-    nbformat.write(start, root / "notebooks" / "00_start.ipynb")
+    nbformat.write(start, executed / "00_start.ipynb")
     formulas = r"A step $w_1 * x^2$ costs `$5` or $$\tfrac{1}{2}$$"
     more = new_notebook(cells=[new_markdown_cell("# More"), new_markdown_cell(formulas)])
-    nbformat.write(more, root / "notebooks" / "01_more.ipynb")
+    nbformat.write(more, executed / "01_more.ipynb")
     make_site.make(root, root / "_site")
     return root / "_site"
 

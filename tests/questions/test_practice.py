@@ -1,4 +1,4 @@
-"""Practice: checks, hints, solutions and predictions, and the file that remembers them."""
+"""Practice: checks, hints and solutions, and the file that remembers them."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.questions import check, hint, judge, practice, solution
+from course_lib.questions import check, help_for, hint, practice, solution
 from course_lib.questions.progress import Progress
 
 CODE = [key for key, q in practice.bank().items() if q.kind == "code"]
@@ -121,16 +121,25 @@ def test_an_answered_question_has_a_solution_too(key, words):
     assert words in solution(key).details
 
 
-def test_a_prediction_is_judged_against_the_learners_own_run():
-    assert judge("l-race", "frozen").state == "not attempted"
-    Progress().merge({"l-race": {"answer": "frozen", "at": 1}})
-    assert judge("l-race", "frozen", "0.95 against 0.32.").state == "right"
-    other = judge("l-race", "scratch")
-    assert other.state == "wrong" and "You predicted frozen" in other.text
+def test_help_folds_every_hint_and_the_solution_behind_its_title_without_an_attempt():
+    q = practice.find("02-freeze")
+    helped = help_for("02-freeze")
+    assert [title for title, _ in helped.blocks] == ["Hint 1 of 2", "Hint 2 of 2", "Solution"]
+    assert [text for _, text in helped.blocks[:2]] == [hint.strip() for hint in q.hints]
+    assert q.reference.strip() in helped.blocks[2][1]
+    shown = helped._repr_markdown_()
+    assert shown.count("<details><summary>") == shown.count("</details>") == 3
+    assert "<details open" not in shown and "<details>" not in repr(helped)
+    # Markdown between the tags needs a blank line on both sides.
+    assert "</summary>\n\n```python\n" in shown and "\n\n</details>" in shown
+
+
+def test_help_for_a_question_without_hints_is_its_solution():
+    assert [title for title, _ in help_for("p01-recipe").blocks] == ["Solution"]
 
 
 def test_unknown_ids_and_wrong_kinds_say_what_to_do():
-    for use in (check, hint, solution):
+    for use in (check, hint, help_for, solution):
         with pytest.raises(CourseError, match="'02-frozen'; there are .*02-freeze"):
             use("02-frozen")
     with pytest.raises(CourseError, match="use ask"):
