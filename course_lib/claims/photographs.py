@@ -79,11 +79,12 @@ def ratios_table(rows: Sequence[dict] | None = None) -> str:
     ruined = [r for r in RUIN_RATIOS if all(over_draws(o[r]).high < RUIN for o in found.values())]
     draws = min(len(one[ALONE]) for one in found.values())
     said = " and ".join(f"{ratio:g}" for ratio in ruined) or "none"
-    return "\n".join(lines) + (
-        f"\n\n*Points of full fine-tuning above the head alone, both at a head rate of "
-        f"{RUIN_RATE:g}, 100 labels, {draws} draws, 95 % interval. Ratios that cost over {-RUIN:.0f} points in "
+    about = (
+        f"*Points of full fine-tuning above the head alone, both at a head rate of {RUIN_RATE:g}, "
+        f"100 labels, {draws} draws, 95 % interval. Ratios that cost over {-RUIN:.0f} points in "
         f"every folder: {said}. Net: MobileNetV2 with ImageNet weights.*"
     )
+    return "\n".join(lines) + "\n\n" + about
 
 
 def _title(folder: str) -> str:

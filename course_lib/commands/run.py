@@ -9,8 +9,8 @@ from pathlib import Path
 from course_lib import notebooks
 from course_lib.commands import UsageError, number
 from course_lib.commands.report import note, table, to_json
-from course_lib.lab import tracks
 from course_lib.files import write_atomically
+from course_lib.lab import tracks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
