@@ -187,8 +187,9 @@ for name, width in fields.items():
     print(f"a number of {name:8} depends on {width:3} × {width} pixels (the picture has 64 × 64)")
 
 # %% [markdown]
-# So parts of things cannot be known before the middle stages, and whole things only late. That is
-# what a stage *can* know. What *does* it know?
+# So the stem cannot know a shape, whatever it learns: it sees too little. Later a number may depend
+# on the whole picture, most of all on the middle of its field ([Luo et al.
+# 2016](https://arxiv.org/abs/1701.04128)). That is what a stage *can* know. What *does* it know?
 #
 # ## Which stage knows what?
 #
@@ -218,8 +219,8 @@ help_for("01-hook")
 
 # %% [markdown]
 # **Write it: ask.** A *linear probe* is a head that nobody wants to keep. You train it on the
-# features of one stage to name, say, the colour. If it can, the colour can be read there. If no
-# head can, it is gone.
+# features of one stage to name, say, the colour. If it can, the colour can be read there. If it
+# cannot, a head of yours would fail there as well, since a head is nothing else.
 #
 # **In symbols.** With the features $a$ of a stage, the probe is $W a + b$. From the 32 channels of
 # `layer1` to six colours that is $32 \cdot 6 + 6 = 198$ weights. The first two lines bring all
@@ -288,9 +289,9 @@ judge("l01-hue", best, f"There {max(read['hue']):.0%}, at the last stage {read['
 # %% [markdown]
 # One question of many. The study asks for nine things that we know about each picture, and puts an
 # *untrained* network beside the trained one, because random filters pass colour on as well: what
-# both can tell was not learnt. Its scale is *skill*, $(\text{accuracy} - \text{chance}) / (1 -
-# \text{chance})$: 0 is guessing, 1 is perfect, and half of six hues right is a skill of $(0.5 -
-# 0.17) / 0.83 = 0.4$.
+# both can tell was not learnt. (*Pixels* is a probe on the picture itself.) Its scale is *skill*,
+# $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
+# of six hues right is a skill of $(0.5 - 0.17) / 0.83 = 0.4$.
 
 # %%
 c02 = run_claim("C02", size="quick")
@@ -350,7 +351,8 @@ display(Markdown(
 # $$ \text{specific}(n) = \text{accuracy}(BnB) - \text{accuracy}(AnB) $$
 #
 # If B1B names 80 % and A1B 79 %, one point is specific to A: the first stage is general ([Yosinski
-# et al. 2014](https://arxiv.org/abs/1411.1792)).
+# et al. 2014](https://arxiv.org/abs/1411.1792)). In the chart a + marks transplants that learn as
+# well instead of being frozen, and *base* is a network trained on B from random weights.
 #
 # **Predict.** All five stages frozen, only the head is new. By how many points is B with A's stages
 # behind B with its own?
@@ -466,7 +468,8 @@ with style():
 # **Predict.** Which of the two is an explanation of the *network*? Destroy the network: make its
 # weights random, from the head down, one stage more each time ([Adebayo et al.
 # 2018](https://arxiv.org/abs/1810.03292)). An explanation must fall apart with it. Whose map stays
-# more like the original when everything is random?
+# more like the original when everything is random? (The chart's *rank correlation* is 1 where the
+# same places are bright and dark in the same order.)
 
 # %%
 SURVIVOR = ("Grad-CAM", "guided backpropagation", "no difference that matters")
@@ -527,8 +530,8 @@ ask("p01-first-filters", "p01-recipe", "p01-delta", "p01-probe", "p01-predict-un
 #   an exact interval.
 # - [C04](90_lab_book.ipynb): does a better source network transfer better ([Kornblith et al.
 #   2019](https://arxiv.org/abs/1805.08974))?
-# - [C05](90_lab_book.ipynb): which stages does fine-tuning change most, by centred kernel alignment
-#   ([Kornblith et al. 2019](https://arxiv.org/abs/1905.00414))?
+# - [C05](90_lab_book.ipynb): which stages does fine-tuning change most, by how alike their features
+#   stay (*CKA*, [Kornblith et al. 2019](https://arxiv.org/abs/1905.00414))?
 # - [C37](90_lab_book.ipynb): with few labels of a very different kind, which stage serves best?
 # - [C38](90_lab_book.ipynb): do two networks that never saw the same shape learn the same early
 #   stages?
