@@ -49,11 +49,16 @@ def difference(mine: Result, stored: Result | None) -> str:
 
 def _smaller(mine: Result, stored: Result) -> str:
     """What the small run has less of, in words."""
-    words = {"seed": "draws", "train": "numbers of labels", "strategy": "strategies"}
+    words = {
+        "seed": ("draw", "draws"),
+        "train": ("number of labels", "numbers of labels"),
+        "strategy": ("strategy", "strategies"),
+    }
     less = []
-    for column, what in words.items():
+    for column, (one, many) in words.items():
         counts = [r.rows[column].nunique() if column in r.rows else 0 for r in (mine, stored)]
         if 0 < counts[0] < counts[1]:
+            what = one if counts[0] == 1 else many
             less.append(f"{counts[0]} {what} instead of {counts[1]}")
     return ", ".join(less)
 

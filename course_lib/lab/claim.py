@@ -106,7 +106,8 @@ class Result:
         parts = "; ".join(
             f"{one.part.name}: {one.part.unit(one.estimate.value)}" for one in self.judged
         )
-        return f"**{self.verdict.capitalize()}.** {(parts or 'nothing to judge').capitalize()}."
+        parts = parts or "nothing to judge"
+        return f"**{self.verdict.capitalize()}.** {parts[0].upper()}{parts[1:]}."
 
     def table(self) -> pd.DataFrame:
         """The numbers behind the plot."""

@@ -115,11 +115,12 @@ function render(context) {
         image.src = url;
         return image;
       }));
+      optimised.element.hidden = !all.optimises;
       optimised.caption.textContent = "optimised";
       note.textContent = "";
       grow(all.optimised);
       show();
-      if (!all.optimised || !all.optimised.done) live.start();
+      if (all.optimises && !(all.optimised && all.optimised.done)) live.start();
     }
     live.on("snapshot", fillIn);
     live.on("message", (message) => {

@@ -4,12 +4,13 @@
 
 For the chosen channel it shows its map for the chosen picture, its filter (first stage), the real
 pictures that excite it most, and the picture that excites it most of all, which grows step by step
-while you watch. Finished ones are kept.
+while you watch. Finished ones are kept. Late channels answer to many things at once, and their
+optimised pictures tell a person nothing: `optimise` names the stages that get one.
 """
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import traitlets
 
@@ -31,6 +32,7 @@ class ChannelBrowser(LiveWidget):
         pictures: uint8 (n, 3, height, width), 9 or more, among which the strongest are looked for;
             default: fresh pictures of the image world.
         stage, channel: what to show first.
+        optimise: stages whose channels get an optimised picture; default: all.
 
     Raises:
         CourseError: too few pictures, or a stage or channel that does not exist.
@@ -43,8 +45,15 @@ class ChannelBrowser(LiveWidget):
     channel = traitlets.Int(0).tag(sync=True)
     example = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, model, pictures=None, stage: str | None = None, channel: int = 0):
-        from course_lib import world
+    def __init__(
+        self,
+        model,
+        pictures=None,
+        stage: str | None = None,
+        channel: int = 0,
+        optimise: Sequence[str] | None = None,
+    ):
+        from course_lib import checks, world
         from course_lib.see import peaks, stage_maps
 
         if pictures is None:
@@ -52,6 +61,9 @@ class ChannelBrowser(LiveWidget):
         if len(pictures) < STRONGEST:
             raise CourseError(f"Give {STRONGEST} pictures or more; got {len(pictures)}.")
         self._model, self._pictures = model, pictures
+        self._optimise = tuple(model.stage_names if optimise is None else optimise)
+        for name in self._optimise:
+            checks.one_of(name, "stage to optimise for", model.stage_names)
         self._peaks = peaks(model, pictures)
         self._maps = stage_maps(model, pictures[:SHOWN])
         self._found: dict[tuple[str, int], dict] = {}  # optimised pictures that are done
@@ -101,6 +113,7 @@ class ChannelBrowser(LiveWidget):
             "size": list(maps.shape[1:]),
             "filter": self._filter_url(),
             "strongest": [data_url(self._pictures[int(i)]) for i in best],
+            "optimises": self.stage in self._optimise,
             "optimised": self._growing,
         }
 
@@ -109,6 +122,8 @@ class ChannelBrowser(LiveWidget):
         from course_lib.see import ascend
 
         key = self.stage, self.channel
+        if self.stage not in self._optimise:
+            return
         for step, (picture, answer) in enumerate(
             ascend(self._model, self.stage, [self.channel], STEPS), 1
         ):
@@ -136,22 +151,27 @@ class ChannelBrowser(LiveWidget):
         from course_lib.see import strongest
 
         best = strongest(self._peaks[self.stage], STRONGEST)[self.channel]
-        if self._growing is None or not self._growing["done"]:
+        optimised = self.stage in self._optimise
+        if optimised and (self._growing is None or not self._growing["done"]):
             list(self.work())  # so that the page has it at once, too
-        fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.4), width_ratios=(1, 1, 1.05, 1))
+        ratios = (1, 1, 1.05, 1)[: 3 + optimised]
+        fig, axes = plt.subplots(
+            1, len(ratios), figsize=(2.1 * len(ratios), 2.4), width_ratios=ratios
+        )
         axes[0].imshow(_channels_last(self._pictures[self.example]))
         axes[1].imshow(self._maps[self.stage][self.example][self.channel], cmap="inferno")
         grid = [_channels_last(self._pictures[int(i)]) for i in best]
         axes[2].imshow(_grid(grid))
-        axes[3].imshow(_from_url(self._growing["picture"]))
+        if optimised:
+            axes[3].imshow(_from_url(self._growing["picture"]))
         titles = ("picture", "its map", "strongest", "optimised")
-        for ax, title in zip(axes, titles, strict=True):
+        for ax, title in zip(axes, titles, strict=False):
             ax.set_title(title, fontsize=10)
             ax.set_axis_off()
         fig.suptitle(f"{self.stage}, channel {self.channel}", x=0.01, ha="left", weight="bold")
         return fig, (
             f"Channel {self.channel} of {self.stage}: a picture, the channel's map for it, the "
-            "nine real pictures that excite it most, and an optimised picture."
+            f"nine real pictures that excite it most{', an optimised one' if optimised else ''}."
         )
 
     def _filter_url(self) -> str:

@@ -17,7 +17,7 @@ SCENE = (
 )
 BROWSER = (
     "from course_lib.widgets.channels import ChannelBrowser\n"
-    "ChannelBrowser(model, stage='layer1', channel=3)"
+    "ChannelBrowser(model, stage='layer1', channel=3, optimise=('stem', 'layer1'))"
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -88,6 +88,11 @@ def test_the_scene_turns_and_the_channel_browser_answers(lab, page, notebook):
     widget.locator(".live-status").filter(has_text=done).wait_for(timeout=120_000)
     optimised = widget.get_by_role("img", name="picture optimised for channel 7 of stem")
     assert optimised.evaluate("image => image.naturalWidth") >= 64
+    growing = widget.locator("figure").filter(has_text="optimised")
+    assert growing.is_visible()
+    stage.select_option("layer4")  # a late stage gets none
+    growing.wait_for(state="hidden", timeout=60_000)
+    assert widget.locator(".nine img").count() == 9
     assert not page.errors
     assert not page.outside
 

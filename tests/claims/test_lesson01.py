@@ -348,3 +348,20 @@ def test_every_claim_of_lesson_01_is_measured_judged_and_drawn(tag, monkeypatch)
         figure = found.figure()
     assert figure.axes and all(np.isfinite(ax.get_xlim()).all() for ax in figure.axes)
     plt.close(figure)
+
+
+# ---------------------------------------------------------------- what A's stages lose against B's
+
+
+def test_what_is_lost_to_the_other_half_is_a_difference_of_means_by_depth():
+    accuracy = {
+        ("AnB", 1): (0.7, 0.9), ("BnB", 1): (0.8, 0.8), ("AnB", 5): (0.4, 0.5),
+        ("BnB", 5): (0.7, 0.8), ("AnB+", 5): (0.9, 0.9), ("base", 0): (0.5, 0.5),
+    }  # fmt: skip
+    rows = pd.DataFrame(
+        {"kind": kind, "stages": depth, "seed": seed, "test": test}
+        for (kind, depth), tests in accuracy.items()
+        for seed, test in enumerate(tests)
+    )
+    assert halves.lost_to_other(rows).to_dict() == {1: pytest.approx(0), 5: pytest.approx(0.3)}
+    assert halves.lost_to_other(rows, tuned=True).empty  # its control was not measured

@@ -35,8 +35,8 @@ TASKS = {
     "02-accuracy": (
         "accuracy",
         "2 / 3",
-        "net.eval()\n    return sum(float((net(x).argmax(1) == y).float().mean()) for x, y in loader) "
-        "/ len(loader)",
+        "net.eval()\n    shares = [float((net(x).argmax(1) == y).float().mean()) for x, y in loader]\n"
+        "    return sum(shares) / len(shares)",
     ),
     "02-mode": ("learning_mode", "[True, False, True]", "net.train()"),
     "02-split": (

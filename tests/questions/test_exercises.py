@@ -74,6 +74,86 @@ def test_a_new_head_must_fit_and_leave_the_backbone(answer, words):
     assert words in text("01-new-head", answer)
 
 
+# --- 01: a hook and a probe ----------------------------------------------------------------------
+
+
+def hooked(keep=lambda given, answer: answer.mean((2, 3)), remove=True, quiet=True, always=None):
+    """A learner's `collect` from what it keeps of a module's input and output."""
+
+    def collect(net, stage, pictures):
+        kept = []
+        handle = getattr(net, always or stage).register_forward_hook(
+            lambda module, given, answer: kept.append(keep(given[0], answer))
+        )
+        with torch.set_grad_enabled(not quiet):
+            net(pictures)
+        if remove:
+            handle.remove()
+        return kept[0]
+
+    return collect
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (hooked(), "Right"),
+        (hooked(remove=False), "`handle.remove()`"),
+        (hooked(keep=lambda given, answer: answer), "the mean over their places is missing"),
+        (hooked(quiet=False), "`with torch.no_grad():`"),
+        (hooked(keep=lambda given, answer: given.mean((2, 3))), "what the stage was *given*"),
+        (hooked(keep=lambda given, answer: answer.amax((2, 3))), "the numbers are not"),
+        (hooked(keep=lambda given, answer: answer.flatten(1)), "features have the shape (5, 6)"),
+        (hooked(always="layer2"), "Every stage gives the same"),
+        (lambda net, stage, pictures: net(pictures).detach(), "Those are the logits"),
+        (lambda net, stage, pictures: net.layer9, "AttributeError"),
+    ],
+)
+def test_a_hook_reads_the_stage_that_was_asked_for_and_is_taken_off(answer, words):
+    assert words in text("01-hook", answer)
+
+
+def probing(steps=200, zero=True, on_train=False, percent=False):
+    """A learner's `probe` with a slip."""
+
+    def probe(train, train_labels, test, test_labels):
+        middle, spread = train.mean(0), train.std(0) + 1e-6
+        train, test = (train - middle) / spread, (test - middle) / spread
+        head = nn.Linear(train.shape[1], int(train_labels.max()) + 1)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2)
+        for _ in range(steps):
+            loss = nn.functional.cross_entropy(head(train), train_labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        rows, labels = (train, train_labels) if on_train else (test, test_labels)
+        share = (head(rows).argmax(1) == labels).float().mean().item()
+        return 100 * share if percent else share
+
+    return probe
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (probing(), "Right"),
+        (probing(steps=0), "the probe did not find them"),
+        (probing(on_train=True), "labels of one trial were drawn by lot"),
+        (probing(percent=True), "a share from 0 to 1"),
+        (lambda *given: 0.5, "the probe did not find them"),
+        (lambda *given: 1.0, "labels of one trial were drawn by lot"),
+        (lambda train, labels: 1.0, "raised TypeError"),
+    ],
+)
+def test_a_probe_is_tried_on_what_can_be_read_and_on_labels_drawn_by_lot(answer, words):
+    assert words in text("01-probe", answer)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_right_probe_passes_whatever_the_draw(seed):
+    assert check("01-probe", probing(), seed=seed).state == "right"
+
+
 # --- 02: freezing --------------------------------------------------------------------------------
 
 

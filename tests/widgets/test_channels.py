@@ -73,3 +73,20 @@ def test_the_sheet_holds_every_map_in_order():
     maps = torch.zeros(5, 2, 2)
     assert channels._columns(5) ** 2 >= 5
     assert channels._sheet_url(maps).startswith("data:image/png")
+
+
+def test_stages_that_tell_a_person_nothing_get_no_optimised_picture():
+    pictures = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
+    model = small_backbone()
+    browser = channels.ChannelBrowser(model, pictures, stage="layer4", optimise=["stem"])
+    assert browser.snapshot()["optimises"] is False
+    browser.start()
+    while browser.running:
+        assert browser.tick() == []
+    fig, alt = browser.figure()
+    assert len(fig.axes) == 3 and "optimised" not in alt
+    browser.choose("stem", 0)
+    assert browser.snapshot()["optimises"] is True
+    plt.close("all")
+    with pytest.raises(CourseError, match="stage to optimise for"):
+        channels.ChannelBrowser(model, pictures, optimise=["layer9"])

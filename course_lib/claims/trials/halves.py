@@ -120,6 +120,18 @@ def over_depths(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def lost_to_other(rows: pd.DataFrame, tuned: bool = False) -> pd.Series:
+    """Mean test accuracy of B with its own first stages minus that with A's, by their number.
+
+    tuned: of transplants that were fine-tuned, "+", and not frozen. Only numbers of stages at which
+    both were measured.
+    """
+    mark = "+" if tuned else ""
+    means = rows.groupby(["kind", "stages"])["test"].mean().unstack("kind")
+    wanted = means.reindex(columns=[f"BnB{mark}", f"AnB{mark}"]).dropna()
+    return wanted[f"BnB{mark}"] - wanted[f"AnB{mark}"]
+
+
 # ---------------------------------------------------------------- two unrelated sources
 
 
