@@ -306,7 +306,7 @@ class Race(LiveWidget):
         table = right.table(
             rows,
             colLabels=["lane", "learn", "seconds", "epochs", "test"],
-            colWidths=[0.4, 0.22, 0.16, 0.14, 0.14],
+            colWidths=[0.34, 0.2, 0.17, 0.16, 0.13],
             bbox=(0, 0, 1, 0.66),
             edges="horizontal",
         )
