@@ -27,6 +27,12 @@ except ImportError:
 
 # id: (name of the function, an expression after the example, a body of right shape and wrong work)
 TASKS = {
+    "01-hook": (
+        "collect",
+        "__import__('torch').zeros(2, 8)",
+        "return getattr(net, stage)(pictures).detach().mean((2, 3))",
+    ),
+    "01-probe": ("probe", "1.0", "return float((test_labels == train_labels[0]).float().mean())"),
     "02-loop": (
         "train_one_epoch",
         "None",
@@ -35,8 +41,8 @@ TASKS = {
     "02-accuracy": (
         "accuracy",
         "2 / 3",
-        "net.eval()\n    shares = [float((net(x).argmax(1) == y).float().mean()) for x, y in loader]\n"
-        "    return sum(shares) / len(shares)",
+        "net.eval()\n    means = [(net(x).argmax(1) == y).float().mean() for x, y in loader]\n"
+        "    return float(sum(means) / len(means))",
     ),
     "02-mode": ("learning_mode", "[True, False, True]", "net.train()"),
     "02-split": (
