@@ -68,6 +68,11 @@ def data_folder() -> Path:
     return Path(cache).expanduser() / "transfer-learning-course"
 
 
+def shown(folder: Path) -> str:
+    """A folder as a person would write it: home is ~."""
+    return str(folder).replace(str(Path.home()), "~", 1)
+
+
 def describe(files: Sequence[File]) -> str:
     """What a download would bring, one line per file: size, licence, and what is here already."""
     lines = []
@@ -93,8 +98,8 @@ def fetch(file: File, also: Sequence[Path] = (), say: Callable[[str], None] = pr
             return folder / file.name
     by_hand = (
         f"{file.what}: {file.url} ({_mb(file.size)}, {file.licence}) is not on this machine; "
-        f"looked in {' and '.join(map(str, folders))}. To work offline, put a copy of "
-        f"{file.name} into {folders[0]} (COURSE_DATA names another place)."
+        f"looked in {' and '.join(map(shown, folders))}. To work offline, put a copy of "
+        f"{file.name} into {shown(folders[0])} (COURSE_DATA names another place)."
     )
     part = file.target.with_name(f"{file.name}.part")
     try:
@@ -103,7 +108,7 @@ def fetch(file: File, also: Sequence[Path] = (), say: Callable[[str], None] = pr
             if not file.target.is_file():  # another process may have brought it meanwhile
                 _check_space(file, part)
                 say(f"Downloading {describe([file])}")
-                say(f"into {part.parent}")
+                say(f"into {shown(part.parent)}")
                 _download(file, part)
                 os.replace(part, file.target)
     except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors too

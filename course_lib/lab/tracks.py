@@ -14,7 +14,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib import checks
@@ -79,10 +78,10 @@ class Track:
         lines = [f"Track {self.name}: {self.backbone}"]
         files = self.downloads(*roles)
         if files:
-            from course_lib.data.downloads import data_folder, describe
+            from course_lib.data.downloads import data_folder, describe, shown
 
             total = sum(file.size for file in files if not file.target.is_file())
-            place = str(data_folder()).replace(str(Path.home()), "~", 1)
+            place = shown(data_folder())
             lines += [f"Needs {total / 1e6:.0f} MB from the internet, kept in {place}:"]
             lines += [describe(files)]
         return "\n".join(lines)
