@@ -69,13 +69,13 @@ def test_a_question_says_at_once_what_was_right_and_why(lab, page, notebook, pic
     fields = page.page.locator(".live-selfcheck fieldset")
     fields.first.wait_for(timeout=60_000)
     fields.nth(0).get_by_label("oriented edges").check()
-    fields.nth(1).get_by_label("Hue").check()
-    fields.nth(1).get_by_label("profession").check()
+    fields.nth(1).get_by_label("hue of a spot").check()
+    fields.nth(1).get_by_label("breed of a dog").check()
     for field in fields.all():
         field.get_by_role("button", name="Check").click()
     assert "Right." in fields.nth(0).locator(".verdict").inner_text()
     verdict = fields.nth(1).locator(".verdict").inner_text()
     assert "Not right." in verdict and "One true statement is missing." in verdict
-    assert "✓ Hue: " in verdict and "✗ The profession of a person: " in verdict
+    assert "✓ The hue of a spot: " in verdict and "✗ The breed of a dog: " in verdict
     page.page.locator(".live-selfcheck").first.screenshot(path=pictures / "quiz.png")
     assert not page.errors and not page.outside
