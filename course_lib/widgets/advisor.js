@@ -89,14 +89,15 @@ function render(context) {
       dispute.textContent = `Where books disagree: ${books}`;
       const near = cells.filter((cell) => cell.similarity === alike)
         .sort((a, b) => Math.abs(Math.log(a.train / labels)) - Math.abs(Math.log(b.train / labels)))[0];
-      measured.replaceChildren(near ? table(near) : make("p", { class: "live-status",
+      measured.replaceChildren(near ? table(near, key) : make("p", { class: "live-status",
         textContent: "No measured cell is stored here yet: course claims run C09 measures the table." }));
     }
-    function table(cell) {
+    function table(cell, key) {
       const names = Object.keys(cell.means).sort((a, b) => cell.means[b] - cell.means[a]);
       const rows = names.map((name) => make("tr", {}, make("td", {}, swatch(looks[name]), ` ${name}${name === cell.best ? " (best here)" : ""}`),
         make("td", { textContent: cell.means[name].toFixed(3) + (cell.spreads[name] === null ? "" : ` ± ${cell.spreads[name].toFixed(3)}`) })));
-      return make("div", {}, make("p", { textContent: `Measured nearby: ${cell.train.toLocaleString("en")} labels, ${cell.similarity} (${cell.task}), ` +
+      const caution = make("p", { class: "advice", textContent: cell.cautions[key], hidden: !cell.cautions[key] });
+      return make("div", {}, caution, make("p", { textContent: `Measured nearby: ${cell.train.toLocaleString("en")} labels, ${cell.similarity} (${cell.task}), ` +
         `${cell.metric}. The rule of thumb there: ${cell.verdict}.` }), make("table", {}, ...rows));
     }
     for (const trait of ["labels", "similarity"]) model.on(`change:${trait}`, () => tell(why.textContent));

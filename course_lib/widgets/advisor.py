@@ -60,6 +60,29 @@ RULES = {
     ),
 }
 
+# (size, similarity) -> the strategies that the rule names.
+NAMED = {
+    ("small", "similar"): ("feature extraction",),
+    ("small", "different"): ("fine-tuning",),
+    ("medium", "similar"): ("fine-tuning", "full fine-tuning"),
+    ("medium", "different"): ("full fine-tuning",),
+    ("large", "similar"): ("full fine-tuning",),
+    ("large", "different"): ("full fine-tuning", "scratch"),
+}
+CLEAR = 0.02  # a lead that is worth a word
+
+
+def caution(key: tuple[str, str], cell: dict) -> str:
+    """What to say when a measured cell speaks against the rule, else an empty text."""
+    named = max((cell["means"][n] for n in NAMED[key] if n in cell["means"]), default=None)
+    best = cell["means"][cell["best"]]
+    if named is None or best - named < CLEAR:
+        return ""
+    return (
+        f"Here the rule of thumb fails: nearby, {cell['best']} reached {best:.2f} and what the "
+        f"rule names {named:.2f}. Try {cell['best']} too, and let validation pictures decide."
+    )
+
 
 def zone(labels: int, similarity: float) -> tuple[str, str]:
     """("small" | "medium" | "large", "similar" | "different").
@@ -79,14 +102,16 @@ def advise(labels: int, similarity: float) -> dict:
     """What the rule of thumb says of a problem and what was measured nearest to it.
 
     Arguments as for `zone`. Gives size, similarity, advice, reason, dispute and measured: the
-    nearest cell of C09's stored table (see `measured_cells`), or None where none is stored.
+    nearest cell of C09's stored table (see `measured_cells`), or None where none is stored; caution:
+    what to say when that cell speaks against the rule.
     """
     size, alike = zone(labels, similarity)
     advice, reason, dispute = RULES[size, alike]
     cells = [cell for cell in measured_cells() if cell["similarity"] == alike]
     near = min(cells, key=lambda c: abs(math.log(c["train"] / labels)), default=None)
     return {"size": size, "similarity": alike, "advice": advice, "reason": reason,
-            "dispute": dispute, "measured": near}  # fmt: skip
+            "dispute": dispute, "measured": near,
+            "caution": caution((size, alike), near) if near else ""}  # fmt: skip
 
 
 def measured_cells() -> list[dict]:
@@ -137,7 +162,10 @@ class Advisor(LiveWidget):
                 for name, (n, s, why) in PRESETS.items()
             ],
             "rules": {" ".join(key): list(rule) for key, rule in RULES.items()},
-            "cells": measured_cells(),
+            "cells": [
+                {**cell, "cautions": {" ".join(k): caution(k, cell) for k in RULES}}
+                for cell in measured_cells()
+            ],
             "looks": looks(*names),
         }
 

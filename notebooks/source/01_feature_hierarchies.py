@@ -519,7 +519,8 @@ expectations()
 
 # %%
 ask("p01-first-filters", "p01-recipe", "p01-delta", "p01-probe", "p01-predict-untrained",
-    "p01-stages", "p01-receptive")  # fmt: skip
+    "p01-stages", "p01-receptive", "p01-thrown-away", "p01-which-stage", "p01-general",
+    "p01-source-accuracy", "p01-cka", "p01-explanation")  # fmt: skip
 
 # %% [markdown]
 # ## More, one sentence each

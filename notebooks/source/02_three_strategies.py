@@ -616,7 +616,9 @@ print("in truth:", task.classes[task.test.labels[0]])
 expectations()
 
 # %%
-ask("p02-extraction", "p02-small-similar", "p02-large-different", "p02-race", "p02-baselines")
+ask("p02-step", "p02-evaluation", "p02-overfitting", "p02-piles", "p02-extraction", "p02-words",
+    "p02-batch-norm", "p02-cache", "p02-small-similar", "p02-large-different", "p02-race",
+    "p02-augment", "p02-preprocessing", "p02-saving", "p02-baselines")  # fmt: skip
 
 # %% [markdown]
 # ## More, one sentence each

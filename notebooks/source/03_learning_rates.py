@@ -406,7 +406,9 @@ if sys.argv[0].endswith("finetune.py"):
 expectations()
 
 # %%
-ask("p03-one-rate", "p03-group", "p03-ratio", "p03-decay", "p03-unfreeze", "p03-drift")
+ask("p03-one-rate", "p03-first-batches", "p03-group", "p03-vectors", "p03-ratio", "p03-tuned",
+    "p03-network", "p03-warm-up", "p03-cosine", "p03-finder", "p03-decay", "p03-unfreeze",
+    "p03-drift")  # fmt: skip
 
 # %% [markdown]
 # ## More, one sentence each

@@ -48,6 +48,20 @@ def test_without_a_stored_table_the_advice_still_comes(monkeypatch):
     assert Advisor().info["cells"] == []
 
 
+def test_where_a_measured_cell_speaks_against_the_rule_the_advisor_says_so():
+    cell = {"best": "full fine-tuning", "means": {"fine-tuning": 0.92, "full fine-tuning": 0.99}}
+    said = advisor.caution(("small", "different"), cell)
+    assert "full fine-tuning reached 0.99 and what the rule names 0.92" in said
+    assert advisor.caution(("medium", "different"), cell) == ""
+    close = {**cell, "means": {"fine-tuning": 0.98, "full fine-tuning": 0.99}}
+    assert advisor.caution(("small", "different"), close) == ""
+
+
+def test_for_800_x_rays_the_stored_table_speaks_against_few_layers():
+    found = advise(800, 0.2)
+    assert "few layers" in found["advice"] and "Try full fine-tuning too" in found["caution"]
+
+
 def test_every_preset_and_every_zone_has_its_words():
     assert len(PRESETS) == 5
     assert all(zone(labels, similarity) in RULES for labels, similarity, _ in PRESETS.values())
