@@ -102,8 +102,8 @@ def advise(labels: int, similarity: float) -> dict:
     """What the rule of thumb says of a problem and what was measured nearest to it.
 
     Arguments as for `zone`. Gives size, similarity, advice, reason, dispute and measured: the
-    nearest cell of C09's stored table (see `measured_cells`), or None where none is stored; caution:
-    what to say when that cell speaks against the rule.
+    nearest cell of C09's stored table (see `measured_cells`), or None where none is stored; and
+    caution: what to say when that cell speaks against the rule.
     """
     size, alike = zone(labels, similarity)
     advice, reason, dispute = RULES[size, alike]
