@@ -12,7 +12,15 @@ import pandas as pd
 
 from course_lib.lab.plots import Plot
 from course_lib.lab.quantities import DRAW
-from course_lib.lab.verdicts import Judgement, Part, judge_parts, together
+from course_lib.lab.verdicts import (
+    HOLDS,
+    NO_DIFFERENCE,
+    REFUTED,
+    Judgement,
+    Part,
+    judge_parts,
+    together,
+)
 
 Trials = Callable[[dict], list[dict]]
 
@@ -102,12 +110,20 @@ class Result:
 
     @property
     def told(self) -> str:
-        """Verdict and numbers in one plain sentence, without the statistics behind them."""
-        parts = "; ".join(
-            f"{one.part.name}: {one.part.unit(one.estimate.value)}" for one in self.judged
-        )
-        parts = parts or "nothing to judge"
-        return f"**{self.verdict.capitalize()}.** {parts[0].upper()}{parts[1:]}."
+        """Verdict and what decided it in one plain sentence, without the statistics behind it."""
+        verdict = self.verdict.capitalize()
+        if not self.judged:
+            return f"**{verdict}.** Nothing could be judged."
+        if len(self.judged) < 3:
+            return f"**{verdict}.** {_upper('; '.join(_plain(one) for one in self.judged))}."
+        alike = [one for one in self.judged if one.verdict == self.verdict] or list(self.judged)
+        count = f"{len(alike)} of {len(self.judged)}"
+        how = {
+            HOLDS: f"All {len(self.judged)} parts of the rule do",
+            REFUTED: f"{count} parts of the rule are refuted",
+            NO_DIFFERENCE: f"{count} parts of the rule make no difference that matters",
+        }.get(self.verdict, f"{count} parts of the rule cannot be decided")
+        return f"**{verdict}.** {how}, such as {_plain(alike[0])}."
 
     def table(self) -> pd.DataFrame:
         """The numbers behind the plot."""
@@ -214,6 +230,16 @@ def markdown_table(table: pd.DataFrame) -> str:
     lines.append("|" + "|".join("--:" if number else "---" for number in right) + "|")
     lines += ["| " + " | ".join(said(e) for e in line) + " |" for line in table.itertuples(False)]
     return "\n".join(lines)
+
+
+def _plain(one: Judgement) -> str:
+    value = one.part.unit(one.estimate.value)
+    return f"{one.part.name}: {value} (asked for: {one.part.asked})"
+
+
+def _upper(text: str) -> str:
+    """The first letter as a capital, the rest as it is: names of stages keep their letters."""
+    return text[:1].upper() + text[1:]
 
 
 def _fold(title: str, inside: str) -> str:

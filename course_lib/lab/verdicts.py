@@ -86,12 +86,17 @@ class Part:
             raise CourseError(f"{self.name}: give one of above, below and within, not {given}.")
 
     @property
+    def asked(self) -> str:
+        """Where the interval must lie, in words."""
+        if self.within is not None:
+            return f"within ±{self.unit(self.within)}"
+        side, threshold = ("above", self.above) if self.above is not None else ("below", self.below)
+        return f"{side} {self.unit(threshold or 0.0)}"
+
+    @property
     def rule(self) -> str:
         """When it holds, in words."""
-        if self.within is not None:
-            return f"{self.name}: within ±{self.unit(self.within)}"
-        side, threshold = ("above", self.above) if self.above is not None else ("below", self.below)
-        return f"{self.name}: {side} {self.unit(threshold or 0.0)}"
+        return f"{self.name}: {self.asked}"
 
     @property
     def threshold(self) -> float:
