@@ -140,7 +140,10 @@ def _metadata():
 
 
 def _worth_keeping(output) -> bool:
-    """False for a widget without picture or HTML: without its kernel there is nothing to see."""
+    """False for a widget without picture or HTML: without its kernel there is nothing to see. And
+    for what torch says of a download: it names a folder of the machine."""
+    if output.get("name") == "stderr" and output.text.startswith("Downloading: "):
+        return False
     data = output.get("data", {})
     return notebooks.WIDGET not in data or bool(set(data) - {notebooks.WIDGET, "text/plain"})
 

@@ -138,7 +138,7 @@ C06 = Claim(
     full={**STUDY, "train": 100, "epochs": (15, 40)},
     photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},
     note="Both strategies choose their rate on validation with the same budget.",
-)  # fmt: skip
+)
 
 C07 = Claim(
     tag="C07",

@@ -127,12 +127,21 @@ C19 = Claim(
         ),
     ),
     details=(
-        Part("plain fine-tuning minus pixels, new task", plain - value("test", method=PIXELS),
-             above=0.0),
-        Part("plain fine-tuning minus a random net, new task",
-             plain - value("test", method=RANDOM), above=0.0),
-        Part("plain fine-tuning minus the head alone, new task",
-             plain - value("test", method=HEAD_ONLY), above=0.0),
+        Part(
+            "plain fine-tuning minus pixels, new task",
+            plain - value("test", method=PIXELS),
+            above=0.0,
+        ),
+        Part(
+            "plain fine-tuning minus a random net, new task",
+            plain - value("test", method=RANDOM),
+            above=0.0,
+        ),
+        Part(
+            "plain fine-tuning minus the head alone, new task",
+            plain - value("test", method=HEAD_ONLY),
+            above=0.0,
+        ),
     ),
     trials=remedies,
     measure=mitigated,
@@ -145,11 +154,24 @@ C19 = Claim(
         title="Better on both: up and to the right",
         looks=DOTS,
     ),
-    live={**LIVE, **DIGITS, "methods": {PLAIN: (1e-2,), "small backbone rate": (100.0,),
-                                        "L2-SP": (1.0,), "LwF": (1.0,), "replay": (0.3,),
-                                        WISE: (0.5,)}},
-    quick={**QUICK, **DIGITS, "epochs": 2,
-           "methods": {PLAIN: (1e-2,), "L2-SP": (1.0,), WISE: (0.5,)}},
+    live={
+        **LIVE,
+        **DIGITS,
+        "methods": {
+            PLAIN: (1e-2,),
+            "small backbone rate": (100.0,),
+            "L2-SP": (1.0,),
+            "LwF": (1.0,),
+            "replay": (0.3,),
+            WISE: (0.5,),
+        },
+    },
+    quick={
+        **QUICK,
+        **DIGITS,
+        "epochs": 2,
+        "methods": {PLAIN: (1e-2,), "L2-SP": (1.0,), WISE: (0.5,)},
+    },
     full={**STUDY, **DIGITS, "epochs": 8, "methods": METHODS},
     note="Settings are chosen without test pictures. A remedy costs nothing when the mean change "
     "of its test accuracy on the new task against plain fine-tuning is not below minus one "
@@ -160,7 +182,7 @@ C19 = Claim(
     "and which is second is read from the test pictures, as in the first edition. Plain "
     "fine-tuning chose among three head rates while every remedy kept one, so that this is no "
     "even comparison.",
-)  # fmt: skip
+)
 
 
 def damage(task: str, batch: int) -> Quantity:
