@@ -25,6 +25,7 @@ from course_lib.grading import export, feedback  # noqa: E402
 @pytest.fixture
 def graded_course(tmp_path):
     course = quizlab.new_course(tmp_path / "course")
+    (course / "course.yaml").write_text("before_closing: points\n")
     quizlab.submit(course, "ann")
     quizlab.submit(
         course, "bob", {"mini-choice": "answer = 'a'", "mini-essay": "<script>x</script>"}
@@ -100,6 +101,6 @@ def test_formgrader_shows_scores_and_takes_a_manual_grade(formgrader, graded_cou
     pages = feedback.write_all(graded_course, quizlab.BANK)
     ann = next(p for p in pages if "ann" in str(p)).read_text()
     assert "2.5 of 3" in ann and "11.5 of 12 points" in ann
-    assert '"ann","","","ann","","11.5"' in export.as_csv(graded_course, quizlab.BANK).replace(
-        '"11.5",""', '"11.5"'
-    )
+    # bob's essay and cid's broken file are open: without a word of a person nothing is exported.
+    scores = export.as_csv(graded_course, quizlab.BANK, accept=True)
+    assert '"ann","","","ann","","11.5"' in scores and '"cid","","","cid","",""' in scores
