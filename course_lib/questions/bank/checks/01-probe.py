@@ -8,8 +8,10 @@ def inputs(rng):
     return [{"seed": int(rng.integers(1_000_000))}]
 
 
-def planted(generator):
-    """(train, labels, test, labels): three classes along one direction, weak beside the others."""
+# Both give (train, labels, test, labels).
+
+
+def planted(generator):  # three classes along one direction, weak beside the others
     import numpy as np
 
     sides, parts = generator.normal(size=(3, 12)), []
@@ -20,8 +22,8 @@ def planted(generator):
     return parts
 
 
+# More numbers than rows: a linear layer can learn any labels of the training rows by heart.
 def by_lot(generator):
-    """More numbers than rows: a linear layer can learn any labels of the training rows by heart."""
     parts = []
     for n in (60, 500):
         parts += [generator.normal(size=(n, 120)).astype("float32"), generator.integers(0, 2, n)]

@@ -24,8 +24,8 @@ def network(seed):
     )  # fmt: skip
 
 
+# The state of a net after the function has gone once over batches of 5, 5 and 4 pictures.
 def trained(function, case):
-    """State after the function has gone once over batches of 5, 5 and 4 pictures."""
     import torch
 
     net = network(case["seed"])
