@@ -123,6 +123,13 @@ def test_the_readme_shows_how_the_presets_did_on_photographs():
         assert min(v.mean() for name, v in strategies.items() if name != "head alone") > -1
 
 
+def test_ratios_of_1_and_10_ruin_a_net_of_photographs_by_the_rule_that_stood_before():
+    from course_lib.claims import photographs
+
+    said = photographs.ratios_table()
+    assert "5 draws" in said and "in every folder: 1 and 10." in said
+
+
 def test_the_readme_shows_the_stored_figures_of_grading():
     best = {}
     for row in stored("grading_throughput.json")["rows"]:
