@@ -46,7 +46,7 @@ from course_lib.lab.verdicts import SHARE, TIMES, Part
 from course_lib.measure.figures import LOOKS, Look
 
 SIMILAR = {"task": "new-shapes", "batch": 16}
-LIVE = {**SIMILAR, "seeds": (0, 1, 2), "rates": (0.5, 2.0)}
+LIVE = {**SIMILAR, "seeds": (0, 1), "rates": (0.5, 2.0)}
 QUICK = {**SIMILAR, "seeds": (0, 1), "rates": (1.0,)}
 STUDY = {**SIMILAR, "seeds": (0, 1, 2, 3, 4), "rates": (0.1, 0.3, 1.0, 3.0)}
 ON_PHOTOS = {"task": "pets", "train": 48, "seeds": (0, 1)}
@@ -244,7 +244,7 @@ C10 = Claim(
                        "megabytes": "MB held by a step"},
               logs=("epoch", "trainable_parameters"), looks=KEPT_LOOKS,
               title="{train} pictures, {batch} in a step"),
-    live={**SIMILAR, "train": 128, "seeds": (0, 1, 2), "batch": 32, "epochs": 3},
+    live={**SIMILAR, "train": 128, "seeds": (0, 1), "batch": 32, "epochs": 3},
     quick={**SIMILAR, "train": 64, "seeds": (0, 1), "batch": 32, "epochs": 2},
     full={**SIMILAR, "train": 1_000, "seeds": (0, 1, 2, 3, 4), "batch": 32, "epochs": 5},
     photos={**ON_PHOTOS, "epochs": 2},

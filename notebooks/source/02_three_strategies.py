@@ -59,9 +59,9 @@ with style():
 
 
 # %%
-def loader(part, shuffle=False):
-    """Batches of prepared pictures and their labels."""
-    data = TensorDataset(backbone.prepare(part.pictures), part.labels)
+def loader(part, shuffle=False, most=300):
+    """Batches of prepared pictures and their labels, the first `most` of them."""
+    data = TensorDataset(backbone.prepare(part.pictures[:most]), part.labels[:most])
     return DataLoader(data, batch_size=16, shuffle=shuffle)
 
 
