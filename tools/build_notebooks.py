@@ -132,6 +132,8 @@ def clean(notebook) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _worth_keeping(output)]
             for output in cell.outputs:
+                if output.output_type == "stream":  # torch names a folder of the machine
+                    output.text = re.sub(r"(?m)^Downloading: .*\n", "", output.text)
                 _clean_bundle(output.get("data", {}), output.get("metadata", {}))
 
 
@@ -140,10 +142,7 @@ def _metadata():
 
 
 def _worth_keeping(output) -> bool:
-    """False for a widget without picture or HTML: without its kernel there is nothing to see. And
-    for what torch says of a download: it names a folder of the machine."""
-    if output.get("name") == "stderr" and output.text.startswith("Downloading: "):
-        return False
+    """False for a widget without picture or HTML: without its kernel there is nothing to see."""
     data = output.get("data", {})
     return notebooks.WIDGET not in data or bool(set(data) - {notebooks.WIDGET, "text/plain"})
 
