@@ -7,6 +7,7 @@ const ADVISOR_STYLE = `
 .live-advisor .plane .zone { fill: transparent; stroke: var(--live-line); }
 .live-advisor .plane .zone.on { fill: color-mix(in srgb, var(--live-accent) 14%, transparent); }
 .live-advisor .advice { font-size: 1.15em; font-weight: 600; margin: 6px 0 2px; }
+.live-advisor .caution { font-weight: 600; }
 .live-advisor p { margin: 4px 0; max-width: 760px; }`;
 
 const SHORT = {
@@ -96,7 +97,7 @@ function render(context) {
       const names = Object.keys(cell.means).sort((a, b) => cell.means[b] - cell.means[a]);
       const rows = names.map((name) => make("tr", {}, make("td", {}, swatch(looks[name]), ` ${name}${name === cell.best ? " (best here)" : ""}`),
         make("td", { textContent: cell.means[name].toFixed(3) + (cell.spreads[name] === null ? "" : ` ± ${cell.spreads[name].toFixed(3)}`) })));
-      const caution = make("p", { class: "advice", textContent: cell.cautions[key], hidden: !cell.cautions[key] });
+      const caution = make("p", { class: "caution", textContent: cell.cautions[key], hidden: !cell.cautions[key] });
       return make("div", {}, caution, make("p", { textContent: `Measured nearby: ${cell.train.toLocaleString("en")} labels, ${cell.similarity} (${cell.task}), ` +
         `${cell.metric}. The rule of thumb there: ${cell.verdict}.` }), make("table", {}, ...rows));
     }

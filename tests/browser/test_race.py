@@ -70,7 +70,9 @@ def test_four_curves_grow_while_sliders_move_and_it_stops_and_runs_again(
 
     train.click()
     wait_for(browser, race, lambda done: min(done) >= 1)
-    assert race.locator("svg.live-chart title").text_content().count(":") >= 6  # with baselines
+    title = race.locator("svg.live-chart title").filter(has_text="random frozen backbone")
+    title.wait_for(state="attached", timeout=60_000)  # the baselines come between the lanes' steps
+    assert title.text_content().count(":") >= 6
 
     # The count follows the slider at once; the lane starts anew at the next tick.
     count = race.locator("table.lanes tbody tr").nth(1).locator(".live-pill")

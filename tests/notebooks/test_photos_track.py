@@ -21,9 +21,9 @@ from tests.fileserver import serving
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = "resnet18-f37072fd.pth"
 MNIST = tuple(planted.mnist())
-PETS, IMAGENETTE = "images.tar.gz", "imagenette2-160.tgz"
+PETS = "images.tar.gz"
 # Lesson 04 stays in the image world, whatever the track.
-NEEDS = {"02": (WEIGHTS, PETS, IMAGENETTE), "03": (WEIGHTS, *MNIST), "04": (), "05": MNIST}
+NEEDS = {"02": (WEIGHTS, PETS), "03": (WEIGHTS, *MNIST), "04": (), "05": MNIST}
 # What a kernel does before its first cell.
 STARTUP = """\
 import json, sys
@@ -83,6 +83,7 @@ def test_a_lesson_runs_on_the_photos_track_from_download_to_its_last_cell(
                 **os.environ,
                 "COURSE_TRACK": "photos",
                 "COURSE_DATA": str(tmp_path / "data"),
+                "TORCH_HOME": str(tmp_path / "torch"),  # for who calls torchvision himself
                 "IPYTHONDIR": str(tmp_path / "ipython"),
             },
             capture_output=True,
