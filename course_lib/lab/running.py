@@ -86,10 +86,12 @@ def run_and_store(
         study = store.open_study(claim.tag, folder)
         _refuse_other_weights(study, keys, path)
         have = {store.depends(row) for row in study.rows}
+        order = {cache.text(one): number for number, one in enumerate(keys)}
         for row, machine in _elsewhere(others, folder):
-            if store.depends(row) not in have and row_wanted(row, keys):
+            name = store.depends(row)
+            if name in order and name not in have:
                 _add(study, {**row, "machine": study.machine(machine)})
-                have.add(store.depends(row))
+                have.add(name)
         missing = [
             (trial, one)
             for trial, one in zip(trials, keys, strict=True)
@@ -97,7 +99,6 @@ def run_and_store(
         ]
         missing = list({cache.text(one): (trial, one) for trial, one in missing}.values())
         say(f"{claim.tag}: {plan(study, len(trials), len(missing), workers)}")
-        order = {cache.text(one): number for number, one in enumerate(keys)}
         jobs = [
             {"tag": claim.tag, "measure": claim.measure, "track": track, "key": one,
              "trial": {k: v for k, v in trial.items() if k not in claim.labels}}
@@ -132,10 +133,6 @@ def plan(study: store.Study, trials: int, missing: int, workers: int) -> str:
     else:
         hours = f"about {missing * median(took) / 3600 / max(1, workers):.2g} hours"
     return f"{missing} of {trials} trials to measure, {hours}."
-
-
-def row_wanted(row: dict, keys: list[dict]) -> bool:
-    return any(cache.text(one) == store.depends(row) for one in keys)
 
 
 def _add(study: store.Study, row: dict) -> None:

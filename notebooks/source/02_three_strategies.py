@@ -276,7 +276,7 @@ gap = 100 * (frozen - from_scratch)
 judge("l02-own-gap", GAP.of(gap), f"{gap:+.0f} points.")
 
 # %% [markdown]
-# One draw is an anecdote. Here is the same comparison with five draws of 100 labels, both sides
+# One draw is an anecdote. Here is the same comparison over many draws of the labels, both sides
 # tuned with the same effort, judged by a rule that was written down before.
 
 # %%
@@ -565,7 +565,7 @@ if photo_net is not None:
 
 # %% [markdown]
 # What this gives on real photographs, measured with the same strategies on a MobileNetV2 with
-# ImageNet weights (100 labels, ten draws; points above the head alone):
+# ImageNet weights, few labels, draw by draw (points above the head alone, with the standard error):
 
 # %%
 from course_lib.claims import photographs_table
