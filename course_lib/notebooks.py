@@ -23,7 +23,17 @@ PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def _resident(process) -> int:
+def _resident_together(tree: list) -> int:
+    """Bytes of memory of a kernel and its children; pages that they share count once.
+
+    A lone kernel shares nothing that matters, and its shares would take a while to add up.
+    """
+    if len(tree) == 1:
+        return tree[0].memory_info().rss
+    return sum(_share(process) for process in tree)
+
+
+def _share(process) -> int:
     """Bytes of memory of a process, with pages that several processes share counted in parts."""
     import psutil
 
@@ -209,7 +219,7 @@ def _watch(run: Execution, manager, job, **options) -> None:
                 try:
                     kernel = psutil.Process(pid) if pid else None
                     tree = [kernel, *kernel.children(recursive=True)] if kernel else []
-                    resident = sum(_resident(process) for process in tree)
+                    resident = _resident_together(tree)
                     run.peak_memory = max(run.peak_memory, resident)
                 except psutil.Error:  # a process ended while we looked
                     pass

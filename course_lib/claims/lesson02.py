@@ -133,7 +133,7 @@ C06 = Claim(
     trials=lambda size: grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, *BASELINES)),
     measure=transfer,
     plot=Bars("strategy", {"test": "test accuracy"}, title="{train} labels"),
-    live={**LIVE, "train": 100, "epochs": 7},
+    live={**LIVE, "train": 100, "epochs": 5},
     quick={**QUICK, "train": 48, "epochs": 6},
     full={**STUDY, "train": 100, "epochs": (15, 40)},
     photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},
@@ -189,8 +189,8 @@ C08 = Claim(
     measure=transfer,
     plot=Lines("train", {"test": "test accuracy"}, by="strategy", log=True, xlabel=LABELS,
                title="Less and less data"),
-    # 700 pictures are 7 passes over 100 labels: those runs are kept from C06.
-    live={**LIVE, "strategies": (SCRATCH, HEAD_ONLY), "trains": (25, 100), "pictures": 700},
+    # 500 pictures are 5 passes over 100 labels: those runs are kept from C06.
+    live={**LIVE, "strategies": (SCRATCH, HEAD_ONLY), "trains": (25, 100), "pictures": 500},
     quick={**QUICK, "seeds": (0,), "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 72),
            "pictures": 150},
     full={**STUDY, "seeds": (0, 1, 2), "rates": (0.3, 1.0),
@@ -351,7 +351,7 @@ C35 = Claim(
     plot=Bars("strategy", {"train_accuracy": "accuracy on training pictures",
                            "test": "accuracy on test pictures"},
               title="Learnt or memorised? {train} labels"),
-    live={**LIVE, "train": 100, "epochs": 7},
+    live={**LIVE, "train": 100, "epochs": 5},
     quick={**QUICK, "train": 48, "epochs": 6},
     full={**STUDY, "train": 100, "epochs": (15, 40)},
     photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},

@@ -167,7 +167,10 @@ def share_right(net):
     net.eval()
     net.fc = nn.Identity()  # the old head is gone: what comes out are the features
     with torch.no_grad():
-        features, new = (net(backbone.prepare(p.pictures)) for p in (task.train, task.test))
+        features, new = (
+            torch.cat([net(part) for part in backbone.prepare(p.pictures).split(100)])
+            for p in (task.train, task.test)  # 100 at a time: large batches need much memory
+        )
 
     head = nn.Linear(features.shape[1], classes)
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2)
