@@ -68,7 +68,8 @@ print(", ".join(name for name, _ in backbone.net.named_children()))
 # does not learn, and $\Delta\theta = 0$. Every strategy of this course is an answer to one
 # question: where may $\Delta\theta$ differ from 0, and how large may it become?
 #
-# **Write it.** Step 2. The head is `net.fc`, a linear layer.
+# **Write it.** Step 2. The head is `net.fc`, a linear layer; `net.fc.in_features` says how many
+# numbers it reads. Put a new one in its place, with `classes` outputs; nothing needs to be returned.
 
 # %%
 import torch
@@ -200,16 +201,19 @@ for name, width in fields.items():
 # readers want survives until the headline: "Bank robbed". The colour of the robber's coat stood in
 # the first draft. If you are the police, don't ask the man who writes headlines; read the draft.
 #
-# **Write it: read the draft.** A *forward hook* is a clip on a wire: PyTorch calls your function
-# `note(module, given, answer)` each time a module has answered, and the network runs on as if
-# nothing had happened. Collect what a stage gives. Average over the places of each map, so that
-# every picture becomes one number per channel, its *features* at that stage. Take the clip off
-# again.
+# **Write it: read the draft.** A *forward hook* is a clip on a wire. After
+# `clip = module.register_forward_hook(note)` PyTorch calls your function
+# `note(module, given, answer)` each time that module has answered, and the network runs on as if
+# nothing had happened; `clip.remove()` takes it off again. So: put the network into evaluation mode,
+# find the stage by its name, clip on a function that keeps `answer`, run the pictures through
+# without gradients, take the clip off. What you kept is (pictures, channels, height, width). Average
+# over the last two, so that every picture becomes one number per channel, its *features* at that
+# stage, and return them.
 
 
 # %%
 def collect(net, stage, pictures):
-    raise NotImplementedError  # replace this line; getattr(net, stage), mean((2, 3)), remove()
+    raise NotImplementedError  # replace this line; getattr(net, stage) finds the stage
 
 
 check("01-hook", collect)
@@ -224,7 +228,9 @@ help_for("01-hook")
 #
 # **In symbols.** With the features $a$ of a stage, the probe is $W a + b$. From the 32 channels of
 # `layer1` to six colours that is $32 \cdot 6 + 6 = 198$ weights. The first two lines bring all
-# features to one scale; then it is the loop of lesson 00.
+# features to one scale; then it is the loop of lesson 00: a linear layer with one output for each
+# class in `train_labels`, AdamW at a rate of 0.01, 200 steps on all of `train` at once. Return the
+# share of `test` that it gets right.
 
 
 # %%
@@ -287,9 +293,9 @@ best = list(STAGES)[max(range(5), key=lambda k: read["hue"][k])]
 judge("l01-hue", best, f"There {max(read['hue']):.0%}, at the last stage {read['hue'][-1]:.0%}.")
 
 # %% [markdown]
-# One question of many. The study asks for nine things that we know about each picture, and puts an
-# *untrained* network beside the trained one, because random filters pass colour on as well: what
-# both can tell was not learnt. (*Pixels* is a probe on the picture itself.) Its scale is *skill*,
+# One question of many. The study behind this lesson asks for nine things that we know about each
+# picture, and puts an *untrained* network beside the trained one, because random filters pass colour
+# on as well: what both can tell was not learnt. (*Pixels* is a probe on the picture itself.) Its scale is *skill*,
 # $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
 # of six hues right is a skill of $(0.5 - 0.17) / 0.83 = 0.4$.
 
@@ -385,7 +391,7 @@ if len(tuned):
     told += (
         f"And if the transplant may learn as well (*fine-tuning*)? Then B with A's stages ends "
         f"{abs(tuned.mean()):.1f} points {'behind' if tuned.mean() > 0 else 'ahead of'} B with its own, "
-        "given the same training, on the mean over depths: "
+        "if its own had the same extra training (mean over one to five stages): "
         + ("what was specific has been relearnt." if tuned.mean() < 2 else "some of it stays lost.")
     )
 display(Markdown("**What it means.** " + told))

@@ -98,14 +98,16 @@ for pictures, labels in train:
 # moves by about the rate.)
 #
 # **Write it.** One pass over the pictures is an *epoch*. The first line is there: `net.train()`
-# tells layers such as dropout that they are being trained.
+# tells the layers that they are being trained, since some behave differently then: *dropout*, which
+# many networks have before the head, switches features off at random. Inside, four lines:
+# `F.cross_entropy(net(pictures), labels)`, and the three calls of the drawing.
 
 
 # %%
 def train_one_epoch(net, loader, optimizer):
     net.train()
     for pictures, labels in loader:
-        raise NotImplementedError  # replace this line by five: loss, zero_grad, backward, step
+        raise NotImplementedError  # replace this line by four: loss, zero_grad, backward, step
 
 
 check("02-loop", train_one_epoch)
@@ -114,9 +116,10 @@ check("02-loop", train_one_epoch)
 help_for("02-loop")
 
 # %% [markdown]
-# **And measure it.** The share of pictures on which the highest logit is the right one. Two things
-# to get right: the network must be in *evaluation mode*, or dropout throws dice while you measure;
-# and no gradients are needed.
+# **And measure it.** The share of pictures whose highest score (a score before it becomes a
+# probability is called a *logit*) belongs to the right class. Two things to get right: the network
+# must be in *evaluation mode*, or dropout goes on switching features off while you measure; and no
+# gradients are needed.
 
 
 # %%
@@ -172,7 +175,8 @@ judge("l02-scratch", SHARE.of(100 * from_scratch), f"{from_scratch:.0%} of new p
 # *overfitting*: 2.8 million weights can store sixty pictures without understanding any. A high
 # training accuracy proves nothing. Only pictures that took no part in any decision can say what was
 # learnt, and that is why we keep three piles: *training* pictures to learn from, *validation*
-# pictures to make choices with, *test* pictures to look at once.
+# pictures to make choices with, *test* pictures to look at once, at the very end. (Here in the course
+# you will see test numbers often. You guess before you look, and nothing is chosen by them.)
 #
 # **Write it.** Deal `n` pictures out to the three piles: 60 %, 20 % and 20 % of a shuffled row of
 # numbers. `torch.randperm(n)` shuffles.
@@ -194,21 +198,25 @@ help_for("02-split")
 # Now the botanist's idea: keep what somebody else's network has learnt about pictures, replace only
 # the part that names things.
 #
-# **Picture it.** An illustrator who has drawn birds for twenty years needs ten examples to learn
-# your mushrooms. A newborn needs ten years. The illustrator keeps her *eye* and learns new *names*.
-# The eye is the backbone, the names are the head. Freezing means: the eye is not touched.
+# **Picture it.** The illustrator of lesson 00 again: twenty years of birds, and now your mushrooms.
+# She keeps her *eye*, the backbone, and learns new *names*, the head. Freezing means: the eye is not
+# touched.
 #
 # **In symbols.** The frozen backbone turns a picture $x$ into features $\phi(x)$, here 256 numbers.
 # The head is one linear layer, $\text{logits} = W \phi(x) + b$. With six classes it has $256 \cdot
 # 6 + 6 = 1542$ weights: those are all that learn.
 #
-# **Write it.** Replace `net.fc`; then let nothing but the head learn. There is a trap: parameters
-# are not all that a network remembers.
+# **Write it.** Every parameter has a switch, `requires_grad`; with `False` it gets no gradient and
+# stays as it is. `module.requires_grad_(False)` turns it off for a whole module. `freeze(net)` is
+# given a network whose `fc` is already the new head, and shall see to it that a training step
+# changes that head and nothing else. There is a trap. Parameters are not all that a network
+# remembers: *batch norm* also keeps a running mean and variance of whatever passes through it, and
+# updates them whenever it is in training mode, gradients or not.
 
 
 # %%
 def freeze(net):
-    raise NotImplementedError  # replace this line
+    raise NotImplementedError  # replace this line: switches first, then the mode of batch norm
 
 
 check("02-freeze", freeze)
@@ -217,16 +225,22 @@ check("02-freeze", freeze)
 help_for("02-freeze")
 
 # %% [markdown]
-# **The trap, once more, in your own loop.** Batch norm keeps a running mean and variance of what
-# passes through it, and updates them whenever it is in training mode, gradients or not. Your loop
-# begins with `net.train()`, which puts *every* layer into that mode. So a frozen network would
-# still change a little with each batch, and nobody would tell you. The cure is one function; the
-# loop will call it in place of `net.train()`.
+# **The trap, once more, in your own loop.** It begins with `net.train()`, which puts *every* layer
+# into training mode, whatever `freeze` did before. So a frozen network would still change a little
+# with each batch, and nobody would tell you. The cure is one function; the loop will call it in place
+# of `net.train()`: everything into training mode, then each `nn.BatchNorm2d` among `net.modules()`
+# back into evaluation mode.
+#
+# And when the backbone learns, should its batch norm? With few pictures and batches of sixteen the
+# mean of a batch is a poor guess at the mean of the world, so the safe choice is to leave the
+# statistics of the pretraining alone, and so does every loop of this course. With thousands of
+# pictures that look quite different (grey scans, night) let them follow; lessons 04 and 05 measure
+# both.
 
 
 # %%
 def learning_mode(net):
-    raise NotImplementedError  # replace this line; nn.BatchNorm2d, net.modules()
+    raise NotImplementedError  # replace this line by a call and a loop
 
 
 check("02-mode", learning_mode)
@@ -276,8 +290,8 @@ gap = 100 * (frozen - from_scratch)
 judge("l02-own-gap", GAP.of(gap), f"{gap:+.0f} points.")
 
 # %% [markdown]
-# One draw is an anecdote. Here is the same comparison over many draws of the labels, both sides
-# tuned with the same effort, judged by a rule that was written down before.
+# That was one draw of sixty pictures. Here is the same comparison over many draws of the labels, both
+# sides given the same choice of rates, judged by a rule that was written down before.
 
 # %%
 c06 = run_claim("C06")
@@ -292,8 +306,8 @@ display(Markdown(
     f"reads: raw pixels ({baselines['pixel logistic regression']:.0%} in your run), the features of a "
     f"*random* network ({baselines['random frozen backbone']:.0%}), features made from these few "
     f"pictures ({baselines['scratch']:.0%}), features made from many thousands of *other* pictures "
-    f"({baselines['feature extraction']:.0%}). A random backbone is no backbone: what is gained over "
-    "it comes from the pretrained weights, not from the architecture."
+    f"({baselines['feature extraction']:.0%}). What the last gains over the random network comes from "
+    "the pretrained weights, not from the architecture."
 ))  # fmt: skip
 
 # %% [markdown]
@@ -304,8 +318,9 @@ display(Markdown(
 #
 # A frozen backbone gives the same features in every epoch. So compute them **once** and keep them:
 # then an epoch costs a linear layer. That is the one trick in `course_lib.fit`, which the rest of
-# the course uses so that you need not wait. Is it really your loop? Same new head, same order of
-# the pictures, two epochs:
+# the course uses so that you need not wait. Is it really your loop? The next cell lets `fit` make one
+# step at a time, and yours the same step behind it: same new head, same batch, same rate. (How it
+# takes `fit` apart you need not understand; look at the last line.)
 
 # %%
 from dataclasses import replace
@@ -367,9 +382,22 @@ judge("l02-share", TIME.of(plain), f"{plain:.0f} %; with features kept {kept:.1f
 # inside: much can be gained, and much can be broken. Scratch is building a house.
 #
 # **Head first, then unfreeze.** A new head knows nothing, so its first gradients push the features
-# about at random. Train the head alone until it makes sense, then let the backbone join: two calls
-# of your loop.
-#
+# about at random. Train the head alone until it makes sense, then let the last stage join, both at
+# small rates. The first half you have: `net` above has a trained head. Here is the second.
+
+# %%
+net.layer4.requires_grad_(True)
+optimizer = torch.optim.AdamW([
+    {"params": net.fc.parameters(), "lr": 1e-3},  # no longer new: a tenth of its first rate
+    {"params": net.layer4.parameters(), "lr": 1e-4},
+])  # fmt: skip
+for epoch in range(5):
+    train_one_epoch(net, train, optimizer)
+print(
+    f"the head alone: {frozen:.0%}; with the last stage: {accuracy(net, test):.0%} of new pictures"
+)
+
+# %% [markdown]
 # **Predict**, then press **Train all**. Four lanes, the same pictures, the same number of passes.
 # The axis is seconds of training on your machine.
 
@@ -396,8 +424,8 @@ if ends:
     display(judge("l02-winner", winner, told + "."))
 
 # %% [markdown]
-# One race proves nothing; that the four curves have this order over many draws is [C07 in the lab
-# book](90_lab_book.ipynb). What you can see here: the frozen lane is nearly done before the others
+# How often the curves come in this order is in [C07 of the lab book](90_lab_book.ipynb).
+# What you can see here: the frozen lane is nearly done before the others
 # have found their feet.
 #
 # ## When labels are few
@@ -460,9 +488,9 @@ Advisor()
 #
 # ## More pictures from the same pictures
 #
-# A shape stays what it is when it is mirrored, shifted or a little darker. So show it mirrored,
-# shifted and darker: *augmentation*. It is the cheapest regulariser there is, and the one thing
-# that keeping features forbids, since every new view has new features.
+# A shape stays what it is when it is mirrored or shifted, turned or brought nearer. So show it
+# mirrored and shifted: *augmentation*. It is the cheapest remedy against learning by heart. It has one
+# price: features computed once are of no use any more, since every new view has features of its own.
 #
 # **Picture it.** You teach a child "chair" in front of one chair, always from the door. Walk around
 # it.
@@ -508,14 +536,24 @@ outcome = AUGMENT[0] if gain > 3 else AUGMENT[2] if gain < -3 else AUGMENT[1]
 judge("l02-augment", outcome, f"{gain:+.1f} points, mean of two seeds.")
 
 # %% [markdown]
-# **What it means.** Two seeds are an anecdote, so don't read much into a few points. Which changes
-# leave the class alone depends on the pictures: a mirrored leaf is a leaf, a mirrored "b" is a "d",
+# **What it means.** With two seeds don't read much into a few points. Which changes leave the class
+# alone depends on the pictures: a mirrored leaf is a leaf, a mirrored "b" is a "d",
 # a mirrored chest has its heart on the wrong side.
+#
+# With a folder of your own, augment the *training* pictures only, and before they are normalised.
+# Open the folder twice and split both by the same rows:
+#
+# ```python
+# augmented = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomResizedCrop(256, (0.7, 1)),
+#                         weights.transforms()])
+# learn = Subset(ImageFolder(folder, augmented), rows)           # seen anew in every epoch
+# choose = Subset(ImageFolder(folder, weights.transforms()), other_rows)
+# ```
 #
 # ## Photographs, with torchvision's own network
 #
-# Now the real thing: a ResNet-18 that was trained on 1.3 million photographs, your own folder, and
-# not a line of this course's package. Two lines matter more than they look. `weights.transforms()`
+# Now the real thing: a ResNet-18 that was trained on 1.3 million photographs, and your own folder.
+# Two lines matter more than they look. `weights.transforms()`
 # resizes and normalises *exactly as in pretraining*; with other numbers the network sees pictures
 # that it has never seen. And `ImageFolder` takes the names of the sub-folders as classes.
 
@@ -547,7 +585,9 @@ except Exception as problem:  # no network, no space: everything else goes on
           "before, is shown below; run this cell again when you are online.")  # fmt: skip
 
 # %% [markdown]
-# The next cell is your program: new head, freeze, loop, accuracy. Nothing in it is ours.
+# The next cell is your program, with nothing but torch, torchvision and the functions that you wrote:
+# new head, freeze, loop, accuracy. (The sample folder holds pieces of two photographs; pieces of one
+# picture in training and test make the task easier than any real one.)
 
 # %%
 split = mine_or_ours("02-split")
@@ -577,14 +617,34 @@ display(Markdown(photographs_table()))
 # there. On X-rays and drawings it is the other way round. That is the "how similar?" of the plane
 # above, on real pictures.
 #
+# **Another network.** Only two lines change: which network, and where its head is. `print(net)` shows
+# it at the end; torchvision and timm call it
+#
+# | network | new head |
+# |---|---|
+# | ResNet, ResNeXt, RegNet | `net.fc = nn.Linear(net.fc.in_features, n)` |
+# | MobileNet, EfficientNet, ConvNeXt, VGG | `net.classifier[-1] = nn.Linear(net.classifier[-1].in_features, n)` |
+# | DenseNet | `net.classifier = nn.Linear(net.classifier.in_features, n)` |
+# | vision transformer (ViT) | `net.heads.head = nn.Linear(net.heads.head.in_features, n)` |
+# | anything from timm | `timm.create_model(name, pretrained=True, num_classes=n)`, then `net.get_classifier()` |
+#
+# In `freeze` and in the optimizer write the same name in place of `net.fc`. Weights that come as a
+# file go in by `net.load_state_dict(torch.load(file, weights_only=True), strict=False)`. It returns
+# the names that did not fit; read them, they should be the head's and no others.
+#
 # **Save it, use it.** What you keep is the `state_dict`, the names of the classes and the
-# preprocessing: three things, and the third is the one that gets lost.
+# preprocessing: three things, and the third is the one that gets lost. For torchvision's weights
+# their name says it all: `str(weights)`, and `torchvision.models.get_weight(name).transforms()` back.
 
 # %%
 import tempfile
 
 with tempfile.TemporaryDirectory() as place:
-    kept = {"weights": net.state_dict(), "classes": list(task.classes)}
+    kept = {
+        "weights": net.state_dict(),
+        "classes": list(task.classes),
+        "prepared by": repr(backbone.transform),
+    }
     torch.save(kept, Path(place) / "shapes.pt")
 
     back = torch.load(
@@ -596,6 +656,7 @@ again.load_state_dict(back["weights"])
 again.eval()
 with torch.no_grad():
     chances = again(backbone.prepare(task.test.pictures[:1])).softmax(1)[0]
+print("made for pictures prepared by", back["prepared by"])
 print({name: round(float(p), 2) for name, p in zip(back["classes"], chances, strict=True)})
 print("in truth:", task.classes[task.test.labels[0]])
 
@@ -607,7 +668,8 @@ print("in truth:", task.classes[task.test.labels[0]])
 # - *Freeze* means no gradients **and** batch norm in eval mode.
 # - A pretrained backbone with a new head is the first thing to try; scratch on few pictures learns
 #   by heart.
-# - Augmentation is the cheapest regulariser; which one is allowed depends on the pictures.
+# - Augmentation is the cheapest remedy against learning by heart; which one is allowed depends on the
+#   pictures.
 # - Test pictures are looked at once.
 #
 # **Which of your expectations held?**

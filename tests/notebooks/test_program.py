@@ -97,8 +97,9 @@ def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted,
     )
     assert done.returncode == 0, done.stderr
     assert "epoch 2: " in done.stdout and "test: " in done.stdout
-    theirs = torch.load(planted / "model.pt", weights_only=True)
+    theirs = torch.load(planted / "net.pt", weights_only=True)
     assert theirs["classes"] == ["dark", "light"]
+    assert theirs["of"] == "ResNet18_Weights.IMAGENET1K_V1"
 
     # The same recipe through fit, with the same head, split and order of pictures.
     monkeypatch.setenv("TORCH_HOME", str(planted / "home"))
