@@ -18,7 +18,7 @@ from course_lib.grading.outcome import Limits, Outcome
 from course_lib.grading.sandbox import Sandbox
 from course_lib.grading.submission import digest
 from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 
 STATES = ("graded", "waiting", "could_not_grade", "timeout", "out_of_memory", "crashed", "invalid")
 MESSAGES = {

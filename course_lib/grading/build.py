@@ -14,7 +14,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from course_lib.files import write_atomically
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 
 INERT = ('<pre style="white-space: pre-wrap">', "</pre>")  # around a written answer
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata

@@ -13,7 +13,7 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.grading import policy
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 
 DROPPED = "This question was dropped; it carries no points."
 FULL_CREDIT = "Everybody who handed in gets full credit for this question."

@@ -19,7 +19,7 @@ from course_lib.grading.export import number
 from course_lib.grading.overview import opened, sheets
 from course_lib.grading.signed import iso
 from course_lib.grading.standing import Mark, Standing
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 from course_lib.questions.scoring import UNKNOWN
 
 TOLD_BEFORE = ("not attempted", "invalid", *UNKNOWN)  # states that say nothing about a key

@@ -28,7 +28,8 @@ from course_lib.grading.outcome import SandboxError
 from course_lib.grading.sandbox import Status, status
 from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer
 from course_lib.grading.submission import digest
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 close_sandboxes = assess.close
 

@@ -17,8 +17,8 @@ from dataclasses import asdict
 from course_lib.grading import build, submission
 from course_lib.grading.inside import wire
 from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz
 from course_lib.questions.magics import without_magics
+from course_lib.questions.question import Question, Quiz
 
 MEMORY_MB = 224  # beyond what the program itself needs
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading import assess, score
 from course_lib.grading.submission import SIZE_LIMIT
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 
 def grade_notebook(path: Path, bank: Path) -> dict:

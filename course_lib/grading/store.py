@@ -22,7 +22,7 @@ from course_lib.grading.handins import Handins
 from course_lib.grading.policy import Policy, load
 from course_lib.grading.signed import Log, StoreError, secret
 from course_lib.grading.submission import digest
-from course_lib.questions.format import Quiz
+from course_lib.questions.question import Quiz
 
 GRADER_VERSION = 2  # raise it when the same answer may get another score
 GRADES = ".grades"

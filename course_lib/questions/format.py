@@ -25,8 +25,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -35,253 +33,12 @@ import fastjsonschema
 import yaml
 
 from course_lib.errors import CourseError
-
-KINDS = ("choice", "multiple", "numeric", "code", "written")
-MODULES = ("numpy", "torch")
-
-_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
-_ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,60}$"}
-_SCORE = {"type": "number", "minimum": 0}
-_OPTIONAL = {
-    "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
-    "explanation": _TEXT,
-    "hints": {"type": "array", "items": _TEXT},
-    "covers": {"type": "array", "items": {"type": "integer", "minimum": 1}},
-    "claims": {"type": "array", "items": {"type": "string", "pattern": "^C[0-9]{2}$"}},
-}
-
-
-def _object(required: dict, optional: dict | None = None) -> dict:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _question(kind: str, required: dict, optional: dict | None = None) -> dict:
-    base = {
-        "id": _ID,
-        "kind": {"const": kind},
-        "points": {"type": "number", "exclusiveMinimum": 0},
-        "prompt": _TEXT,
-    }
-    return _object({**base, **required}, {**_OPTIONAL, **(optional or {})})
-
-
-def _wrong(answer: dict) -> dict:
-    return {
-        "type": "array",
-        "minItems": 1,
-        "items": _object({"answer": answer, "score": _SCORE}, {"why": _TEXT}),
-    }
-
-
-_CHOICES = {
-    "type": "array",
-    "minItems": 2,
-    "maxItems": 8,
-    "items": _object({"text": _TEXT, "why": _TEXT}, {"correct": {"type": "boolean"}}),
-}
-_LETTER = {"type": "string", "pattern": "^[a-h]$"}
-
-SCHEMAS = {
-    "choice": _question("choice", {"choices": _CHOICES, "wrong": _wrong(_LETTER)}),
-    "multiple": _question(
-        "multiple", {"choices": _CHOICES, "wrong": _wrong({"type": "array", "items": _LETTER})}
-    ),
-    "numeric": _question(
-        "numeric",
-        {
-            "answer": {"type": "number"},
-            "tolerance": {"type": "number", "minimum": 0},
-            "explanation": _TEXT,
-            "wrong": _wrong({"type": "number"}),
-        },
-        {
-            "unit": _TEXT,
-            "partial": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "answer": {"type": "number"},
-                        "tolerance": {"type": "number", "minimum": 0},
-                        "score": _SCORE,
-                        "why": _TEXT,
-                    }
-                ),
-            },
-        },
-    ),
-    "code": _question(
-        "code",
-        {
-            "starter": _TEXT,
-            "examples": _TEXT,
-            "reference": _TEXT,
-            "check": _ID,
-            "explanation": _TEXT,
-            "wrong": _wrong(_TEXT),
-            "parts": {
-                "type": "array",
-                "minItems": 1,
-                "items": _object(
-                    {
-                        "id": {"type": "string", "pattern": "^[a-z_]+$"},
-                        "text": _TEXT,
-                        "points": _SCORE,
-                    }
-                ),
-            },
-        },
-        {
-            "imports": {"type": "array", "items": {"enum": list(MODULES)}},
-            "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 600},
-            "memory_mb": {"type": "integer", "minimum": 64, "maximum": 65536},
-        },
-    ),
-    "written": _question(
-        "written",
-        {
-            "rubric": {
-                "type": "array",
-                "minItems": 1,
-                "items": _object({"points": _SCORE, "text": _TEXT}),
-            },
-            "reference": _TEXT,
-            "explanation": _TEXT,
-            "wrong": _wrong(_TEXT),
-        },
-    ),
-}
-QUIZ_SCHEMA = _object(
-    {
-        "quiz": _ID,
-        "title": _TEXT,
-        "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
-        "questions": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-    },
-    {"intro": _TEXT},
-)
-
-
-@cache
-def _validator(name: str) -> Callable:
-    return fastjsonschema.compile(QUIZ_SCHEMA if name == "quiz" else SCHEMAS[name])
+from course_lib.questions.question import Choice, Criterion, Part, Partial, Question, Quiz, Wrong
+from course_lib.questions.schema import KINDS, validator
 
 
 class QuestionError(CourseError):
     """A quiz file that cannot be used. The message starts with ``file:line: field:``."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    text: str
-    why: str
-    correct: bool = False
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A known wrong answer and the score it must get."""
-
-    answer: Any
-    score: float
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a coding task that is scored by itself."""
-
-    id: str
-    text: str
-    points: float
-
-
-@dataclass(frozen=True)
-class Partial:
-    answer: float
-    tolerance: float
-    score: float
-    why: str
-
-
-@dataclass(frozen=True)
-class Criterion:
-    points: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question; the fields that a kind does not use keep their empty defaults."""
-
-    id: str
-    lesson: str
-    kind: str
-    points: float
-    prompt: str
-    explanation: str = ""
-    choices: tuple[Choice, ...] = ()
-    answer: float | None = None
-    tolerance: float = 0.0
-    unit: str = ""
-    partial: tuple[Partial, ...] = ()
-    starter: str = ""
-    examples: str = ""
-    reference: str = ""
-    check: str = ""  # the source text of the check file, not its name
-    parts: tuple[Part, ...] = ()
-    imports: tuple[str, ...] = ("numpy",)
-    seconds: float = 20.0
-    memory_mb: int = 1024
-    rubric: tuple[Criterion, ...] = ()
-    hints: tuple[str, ...] = ()
-    wrong: tuple[Wrong, ...] = ()
-    covers: tuple[int, ...] = ()
-    claims: tuple[str, ...] = ()
-    also: tuple[Any, ...] = ()  # other right answers, from a correction: numbers, tuples of letters
-    credit: str = ""  # why everybody has all its points, from a correction
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Letters of the right choices."""
-        return tuple(ascii_lowercase[i] for i, c in enumerate(self.choices) if c.correct)
-
-    @property
-    def right_answer(self) -> Any:
-        """An answer that earns full marks (for written questions: an example of one)."""
-        if self.kind == "choice":
-            return self.key[0]
-        if self.kind == "multiple":
-            return list(self.key)
-        return self.answer if self.kind == "numeric" else self.reference
-
-
-@dataclass(frozen=True)
-class Quiz:
-    id: str
-    title: str
-    lesson: str
-    questions: tuple[Question, ...]
-    intro: str = ""
-    path: str = field(default="", compare=False)
-
-    @property
-    def points(self) -> float:
-        return sum(q.points for q in self.questions)
-
-    def question(self, question_id: str) -> Question:
-        for question in self.questions:
-            if question.id == question_id:
-                return question
-        raise CourseError(
-            f"No question {question_id!r} in quiz {self.id!r}; it has "
-            + ", ".join(q.id for q in self.questions)
-            + "."
-        )
 
 
 def load_quiz(path: str | Path) -> Quiz:
@@ -306,7 +63,7 @@ def load_quiz(path: str | Path) -> Quiz:
         raise QuestionError(f"{path}:{line}: YAML: {problem}.") from None
     fail = _Failer(path, node)
     fail.on_duplicate_keys(node)
-    fail.on_schema(_validator("quiz"), data, ())
+    fail.on_schema(validator("quiz"), data, ())
     seen: set[str] = set()
     questions = []
     for index, raw in enumerate(data["questions"]):
@@ -317,7 +74,7 @@ def load_quiz(path: str | Path) -> Quiz:
                 where + (("kind",) if "kind" in raw else ()),
                 f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.",
             )
-        fail.on_schema(_validator(kind), raw, where)
+        fail.on_schema(validator(kind), raw, where)
         if raw["id"] in seen:
             fail(where + ("id",), f"{raw['id']!r} is used twice; ids must differ.")
         seen.add(raw["id"])

@@ -13,8 +13,8 @@ from string import ascii_lowercase
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.questions.format import Part, Question
 from course_lib.questions.literals import NotALiteral, Unclear, parse_literal, parse_number
+from course_lib.questions.question import Part, Question
 from course_lib.questions.values import ATOL, RTOL, same
 
 UNKNOWN = ("waiting", "could_not_grade")  # states without a score

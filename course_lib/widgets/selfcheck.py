@@ -19,8 +19,8 @@ import traitlets
 
 from course_lib.errors import CourseError
 from course_lib.questions import practice, predicting
-from course_lib.questions.format import Question
 from course_lib.questions.progress import Progress
+from course_lib.questions.question import Question
 from course_lib.widgets.live import module
 
 

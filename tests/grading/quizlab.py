@@ -11,7 +11,8 @@ import yaml
 from nbgrader.api import Gradebook
 
 from course_lib.grading import build, grade
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 BANK = Path(__file__).parent / "bank"
 RIGHT_CODE = """

@@ -13,7 +13,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 
 from course_lib.grading import build
-from course_lib.questions.format import Choice, Criterion, Part, Partial, Wrong
+from course_lib.questions.question import Choice, Criterion, Part, Partial, Wrong
 
 PUBLIC = {"id", "prompt", "starter", "examples", "unit"}  # text fields that a student sees
 NOT_TEXT = {

@@ -7,7 +7,8 @@ from string import ascii_lowercase
 
 import pytest
 
-from course_lib.questions.format import Choice, Question, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Choice, Question
 from course_lib.questions.scoring import score_value
 
 # The rules. A bank of four choices that tells nothing has shares of a quarter.
