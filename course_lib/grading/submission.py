@@ -67,11 +67,11 @@ def find_submissions(course: Path, quiz: str) -> list[Submission]:
             trouble = Invalid(f"The folder cannot be read: {error.strerror}.")
             found.append(Submission(folder.name, quiz, place / f"{quiz}.ipynb", trouble))
             continue
-        found.append(_named(folder.name, quiz, place))
+        found.append(named_copy(folder.name, quiz, place))
     return found
 
 
-def _named(student: str, quiz: str, place: Path) -> Submission:
+def named_copy(student: str, quiz: str, place: Path) -> Submission:
     """The hand-in's notebook: ``QUIZ.ipynb``, or the one copy that a browser gave another name."""
     path = place / f"{quiz}.ipynb"
     copy = re.compile(
