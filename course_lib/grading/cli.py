@@ -86,6 +86,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.quiz_action == "init":
             return cli_class.init(args)
+        if args.quiz_action == "check":
+            return cli_class.check(
+                args, lambda: args.bank or folder.bank_of(folder.find(args.course_dir))
+            )
         if args.quiz_action == "mine" and not args.course_dir and args.bank:
             return _mine(args, course, args.bank)  # a learner's own; no course is needed
         course = folder.find(args.course_dir)

@@ -25,6 +25,11 @@ def add_arguments(action: Callable[[str, str], argparse.ArgumentParser]) -> None
     one = action("roster", "take in a class list of Canvas, of Moodle, or a CSV with a column id")
     one.add_argument("file", type=Path)
     one.add_argument("--id", default="", metavar="COLUMN", help="the one that has the ids")
+    one = action("check", "try a bank: right and wrong answers, cues that tell the key")
+    one.add_argument(
+        "what", nargs="*", metavar="QUIZ|FOLDER", help="quizzes of the course's bank, or a bank"
+    )
+    one.add_argument("--strict", action="store_true", help="hints count as faults, too")
     one = action("release", "hand a built quiz out: to nbgrader's exchange, or into a folder")
     one.add_argument("quiz", nargs="+")
     one.add_argument("--to", type=Path, metavar="FOLDER", help="a shared folder instead")
@@ -84,6 +89,23 @@ def _take_in(course: Path, path: Path, column: str) -> None:
     if gone:
         listed = ", ".join(gone[:10]) + (", ..." if len(gone) > 10 else "")
         print(f"On the roster and not in this list: {listed}. They stay on it.")
+
+
+def check(args: argparse.Namespace, bank: Callable[[], Path]) -> int:
+    """``course quiz check``: of a folder, which needs no course, or of the course's bank."""
+    from course_lib.grading import checking
+
+    folders = [Path(name) for name in args.what if Path(name).is_dir()]
+    names = [name for name in args.what if not Path(name).is_dir()]
+    if len(folders) > 1:
+        raise CourseError("Name one bank at a time.")
+    place = folders[0] if folders else bank()
+    found = checking.check(place, names, tell_on(sys.stderr))
+    for one in sorted(found, key=lambda one: not one.grave):
+        print(one)
+    grave = sum(one.grave for one in found)
+    print(f"{grave} fault{'' if grave == 1 else 's'}, {len(found) - grave} hints.")
+    return 1 if grave or (found and args.strict) else 0
 
 
 def _release(args: argparse.Namespace, course: Path, bank: Path) -> int:

@@ -64,6 +64,7 @@ class Question:
     choices: tuple[Choice, ...] = ()
     answer: float | None = None
     tolerance: float = 0.0
+    relative: float = 0.0  # tolerance as a share of the right number
     unit: str = ""
     partial: tuple[Partial, ...] = ()
     starter: str = ""
@@ -81,6 +82,13 @@ class Question:
     claims: tuple[str, ...] = ()
     also: tuple[Any, ...] = ()  # other right answers, from a correction: numbers, tuples of letters
     credit: str = ""  # why everybody has all its points, from a correction
+    shuffle: bool = False  # each student sees the choices in an order of their own
+    alternatives: tuple[Question, ...] = ()  # one of these is asked of each student
+    pool: str = ""  # questions of one pool are never asked twice of one student
+    place: int = 0  # in the pool
+    order: tuple[int, ...] = ()  # of the choices as a student sees them: places in the bank
+    variant: str = ""  # which alternative a student has
+    pictures: tuple[tuple[str, bytes], ...] = ()  # files that the prompt shows
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -106,9 +114,31 @@ class Quiz:
     intro: str = ""
     path: str = field(default="", compare=False)
 
+    copy: str = ""  # tells a student's own copy of a quiz that differs between students
+
     @property
     def points(self) -> float:
         return sum(q.points for q in self.questions)
+
+    @property
+    def every(self) -> tuple[Question, ...]:
+        """All questions that may be asked, each once: alternatives in place of where they stand."""
+        found: dict[str, Question] = {}
+
+        def add(question: Question) -> None:
+            for alternative in question.alternatives:
+                add(alternative)
+            if not question.alternatives:
+                found.setdefault(question.id, question)
+
+        for question in self.questions:
+            add(question)
+        return tuple(found.values())
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it differs between students."""
+        return any(q.alternatives or q.shuffle for q in self.questions)
 
     def question(self, question_id: str) -> Question:
         for question in self.questions:

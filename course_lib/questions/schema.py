@@ -57,20 +57,25 @@ _CHOICES = {
 }
 _LETTER = {"type": "string", "pattern": "^[a-h]$"}
 
+_SHUFFLE = {"shuffle": {"type": "boolean"}}
+
 SCHEMAS = {
-    "choice": _question("choice", {"choices": _CHOICES, "wrong": _wrong(_LETTER)}),
+    "choice": _question("choice", {"choices": _CHOICES, "wrong": _wrong(_LETTER)}, _SHUFFLE),
     "multiple": _question(
-        "multiple", {"choices": _CHOICES, "wrong": _wrong({"type": "array", "items": _LETTER})}
+        "multiple",
+        {"choices": _CHOICES, "wrong": _wrong({"type": "array", "items": _LETTER})},
+        _SHUFFLE,
     ),
     "numeric": _question(
         "numeric",
         {
             "answer": {"type": "number"},
-            "tolerance": {"type": "number", "minimum": 0},
             "explanation": _TEXT,
             "wrong": _wrong({"type": "number"}),
         },
         {
+            "tolerance": {"type": "number", "minimum": 0},
+            "relative": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5},
             "unit": _TEXT,
             "partial": {
                 "type": "array",
@@ -133,10 +138,37 @@ QUIZ_SCHEMA = _object(
         "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
         "questions": {"type": "array", "minItems": 1, "items": {"type": "object"}},
     },
-    {"intro": _TEXT},
+    {"intro": _TEXT, "shuffle": {"type": "boolean"}},
 )
+# One of several questions is asked of each student, or several of more.
+POOL_SCHEMA = _object(
+    {
+        "id": _ID,
+        "kind": {"const": "pool"},
+        "draw": {"type": "integer", "minimum": 1},
+        "questions": {"type": "array", "minItems": 2, "items": {"type": "object"}},
+    }
+)
+# Fields that replace those of the question; ``values`` fill in <<names>> in its texts.
+VARIANTS_SCHEMA = {
+    "type": "array",
+    "minItems": 2,
+    "items": {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "values": {
+                "type": "object",
+                "additionalProperties": {"type": ["number", "string"]},
+            },
+            **{name: False for name in ("id", "kind", "points", "variants", "shuffle")},
+        },
+    },
+}
+_OTHERS = {"quiz": QUIZ_SCHEMA, "pool": POOL_SCHEMA, "variants": VARIANTS_SCHEMA}
 
 
 @cache
 def validator(name: str) -> Callable:
-    return fastjsonschema.compile(QUIZ_SCHEMA if name == "quiz" else SCHEMAS[name])
+    """The compiled schema of a kind of question, or of ``quiz``, ``pool``, ``variants``."""
+    return fastjsonschema.compile(_OTHERS.get(name) or SCHEMAS[name])

@@ -85,7 +85,7 @@ def score_value(question: Question, value: Any) -> Result:
             if number is None:
                 return result("not attempted", 0.0, "Not attempted.")
             text = f"{number:g}"
-            if any(_close(number, right, q.tolerance) for right in (q.answer, *q.also)):
+            if any(_close(number, x, q.tolerance, q.relative) for x in (q.answer, *q.also)):
                 return result("right", q.points, f"Right. {q.explanation}", text)
             for item in q.partial:
                 if _close(number, item.answer, item.tolerance):
@@ -114,8 +114,8 @@ def score_value(question: Question, value: Any) -> Result:
     return result("partial" if share else "wrong", round(q.points * share, 4), reason, text)
 
 
-def _close(number: float, right: float, tolerance: float) -> bool:
-    return abs(number - right) <= tolerance + 1e-12 * abs(right)
+def _close(number: float, right: float, tolerance: float, relative: float = 0.0) -> bool:
+    return abs(number - right) <= max(tolerance, relative * abs(right)) + 1e-12 * abs(right)
 
 
 def _share(letters: frozenset[str], key: frozenset[str]) -> float:

@@ -77,7 +77,7 @@ def _public(q: Question) -> dict:
         "unit": q.unit,
         "choices": [{"text": c.text, "why": c.why, "correct": c.correct} for c in q.choices],
         "answer": q.answer,
-        "tolerance": q.tolerance,
+        "tolerance": max(q.tolerance, q.relative * abs(q.answer or 0.0)),
         "explanation": q.explanation,
         "partial": [
             {"answer": p.answer, "tolerance": p.tolerance, "why": p.why} for p in q.partial
