@@ -136,10 +136,9 @@ def _moodle(path: Path, heads: list[str], rows: list[dict], column: str) -> list
 def merge(old: list[dict], new: ClassList) -> tuple[list[dict], list[str], list[str]]:
     """A roster with a class list taken in: its rows, who is new, who is not in the list.
 
-    A row belongs to the student of the same id, else of the same number in Canvas or address, else
-    of the same name where only one has it. What the roster says already stays, but for names and
-    numbers of the system that the list is from. Nobody is removed. Raises CourseError for a new
-    student without an id.
+    A row belongs to the student of the same id, else of the same number or address, else of the
+    same name, in either order, where only one has it. Ids and names on the roster stay. Nobody is
+    removed. Raises CourseError for a new student without an id.
     """
     rows = [dict(row) for row in old]
     added, seen = [], set()
@@ -154,22 +153,24 @@ def merge(old: list[dict], new: ClassList) -> tuple[list[dict], list[str], list[
             row = {}
             rows.append(row)
             added.append(entry["id"])
-        known = row.get("id")
-        row.update({k: v for k, v in entry.items() if k != "id" or not known})
+        # Names and ids in use stay: folders, hand-ins and grades go by them.
+        row.update({k: v for k, v in entry.items() if k not in ("id", "name") or not row.get(k)})
         seen.add(row["id"])
     gone = [row["id"] for row in rows if row["id"] not in seen]
     return rows, added, gone
 
 
 def _same(rows: list[dict], entry: dict) -> dict | None:
-    for key in ("id", "canvas_id", "email", "name"):
+    for key in ("id", "canvas_id", "moodle_id", "email"):
         wanted = roster.same_form(entry.get(key, "")).casefold()
         found = [
             r for r in rows if wanted and roster.same_form(r.get(key, "")).casefold() == wanted
         ]
         if len(found) == 1:
             return found[0]
-    return None
+    wanted = roster.forms({"name": entry.get("name", "")})
+    found = [r for r in rows if wanted & roster.forms({"name": r.get("name", "")})]
+    return found[0] if len(found) == 1 else None
 
 
 def take_in(course: Path, path: Path, column: str = "") -> tuple[ClassList, int, list[str]]:

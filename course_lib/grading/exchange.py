@@ -37,7 +37,8 @@ SMALL = 1000  # bytes of timestamp.txt and of the submission's secret that are r
 OUT, IN, READ = 0o755, 0o2733, 0o644
 FEEDBACK = 0o711
 
-_NAME = re.compile(r"(?P<student>.+)\+(?P<quiz>[^+]+)\+(?P<time>[^+]+)(?:\+(?P<random>[^+]*))?")
+# A name may hold a plus, a time holds a colon, and what stands after it is random.
+_NAME = re.compile(r"(?P<student>.+)\+(?P<quiz>[^+]+)\+(?P<time>[^+]*:[^+]*)(?:\+[^+]*)?")
 
 
 @dataclass(frozen=True)

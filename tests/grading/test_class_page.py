@@ -132,7 +132,7 @@ def test_a_lecturer_gets_from_the_class_list_to_the_grade_book_by_the_page(
     def run(words: list[str], code: int = 0) -> str:
         got = cli.main(words[1:])
         out = capsys.readouterr()
-        assert got == code, (words, out)
+        assert got == code, (words, out, walk.said)
         return out.out + out.err
 
     did = []
