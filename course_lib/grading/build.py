@@ -6,14 +6,19 @@ are public and from nothing else: prompt, choices' texts, starter, public exampl
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import json
+import mimetypes
+from collections.abc import Iterable
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 from course_lib.files import write_atomically
+from course_lib.questions.format import PICTURE
+from course_lib.questions.personal import personal
 from course_lib.questions.question import Question, Quiz
 
 INERT = ('<pre style="white-space: pre-wrap">', "</pre>")  # around a written answer
@@ -51,6 +56,8 @@ def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = Fa
     cells = [_locked(f"{quiz.id}-intro", "markdown", _intro(quiz))]
     for number, question in enumerate(quiz.questions, 1):
         cells.append(_locked(f"{question.id}-text", "markdown", _prompt(question, number)))
+        if question.pictures:
+            cells[-1]["attachments"] = _attached(question)
         if question.kind == "code":
             text = "# Public examples: run this cell after yours.\n" + question.examples.strip("\n")
             cells.append(_answer(question, texts))
@@ -59,9 +66,12 @@ def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = Fa
             cells.append(_answer(question, texts))
         if keys:
             cells.append(_locked(f"{question.id}-key", "markdown", _key(question)))
+    metadata: dict[str, Any] = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    if quiz.copy:
+        metadata["course"] = {"copy": quiz.copy}
     return {
         "cells": cells,
-        "metadata": {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}},
+        "metadata": metadata,
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -131,6 +141,16 @@ def write_quiz(quiz: Quiz, course: Path) -> list[Path]:
     return paths
 
 
+def write_personal(quiz: Quiz, course: Path, key: bytes, students: Iterable[str]) -> list[Path]:
+    """Write each student's own copy, ``personal/QUIZ/STUDENT/QUIZ/QUIZ.ipynb``."""
+    paths = []
+    for student in students:
+        path = course / "personal" / quiz.id / student / quiz.id / f"{quiz.id}.ipynb"
+        write_atomically(path, serialise(release_notebook(personal(quiz, key, student))))
+        paths.append(path)
+    return paths
+
+
 def quiz_hash(quiz: Quiz) -> str:
     """Changes when anything that bears on a score or on what is shown changes."""
     return hashlib.sha256(repr(quiz).encode()).hexdigest()
@@ -150,7 +170,7 @@ def _intro(quiz: Quiz) -> str:
 
 def _prompt(q: Question, number: int) -> str:
     text = f"### Question {number} ({q.points:g} point{'' if q.points == 1 else 's'})\n\n"
-    text += q.prompt.strip()
+    text += PICTURE.sub(lambda m: f"![{m[1]}](attachment:{_file(m[2])})", q.prompt.strip())
     if q.choices:
         text += "\n\n" + "\n".join(
             f"- **{letter})** {' '.join(choice.text.split())}"
@@ -167,6 +187,21 @@ def _prompt(q: Question, number: int) -> str:
     if q.kind == "written":
         text += "\n\nA person reads this answer."
     return text
+
+
+def _file(name: str) -> str:
+    """A picture's name as an attachment."""
+    return name.replace("/", "-")
+
+
+def _attached(q: Question) -> dict:
+    """The pictures of a prompt, inside the notebook: one file to hand out."""
+    return {
+        _file(name): {
+            mimetypes.guess_type(name)[0] or "image/png": base64.b64encode(data).decode("ascii")
+        }
+        for name, data in q.pictures
+    }
 
 
 def _key(q: Question) -> str:

@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cli_class.add_arguments(action)
     one = action("build", "write the source and the release notebooks")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one.add_argument(
+        "--unchecked", action="store_true", help="do not try whether right answers get their points"
+    )
     one = action("grade", "grade what was handed in; goes on where it stopped")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all that were handed in)")
     one.add_argument("--workers", type=int, default=1, metavar="N", help="local processes")
@@ -109,12 +112,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import build, grade
+    from course_lib.grading import build, checking, grade, roster
+    from course_lib.grading.signed import secret
     from course_lib.questions.format import load_bank
 
+    tell = tell_on(sys.stderr)
     for quiz in grade.chosen(load_bank(bank), args.quiz):
+        faults = [] if args.unchecked else checking.of_quiz(quiz, right_only=True)
+        if any(one.grave for one in faults):
+            listed = "\n".join(f"  {one}" for one in faults if one.grave)
+            raise CourseError(
+                f"{quiz.id} was not built, since right answers would not get their points:\n"
+                f"{listed}\n`course quiz check` says more; --unchecked builds all the same."
+            )
+        for one in faults:
+            tell(str(one))
         for path in build.write_quiz(quiz, course):
             print(path)
+        if quiz.is_personal:
+            people = roster.load(course)
+            if not people:
+                raise CourseError(
+                    f"{quiz.id} differs between students: whose copies are to be made says "
+                    f"{roster.FILE}. Take in a class list (`course quiz roster FILE`)."
+                )
+            paths = build.write_personal(quiz, course, secret(course), people)
+            print(f"{course / 'personal' / quiz.id}: {len(paths)} copies, one for each student.")
     return 0
 
 

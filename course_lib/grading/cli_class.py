@@ -115,13 +115,31 @@ def _release(args: argparse.Namespace, course: Path, bank: Path) -> int:
     for quiz in grade.chosen(load_bank(bank), args.quiz):
         grade.require_release(quiz, course)
         source = course / "release" / quiz.id / f"{quiz.id}.ipynb"
-        if args.to is None:
+        if quiz.is_personal:
+            _release_copies(quiz.id, course, args)
+        elif args.to is None:
             place = exchange.release(course, quiz.id, args.force)
             name = place.parent.parent.name
             print(f"{place}\nStudents: nbgrader fetch_assignment {quiz.id} --course {name}")
         else:
             print(_laid_down(source, args.to / quiz.id / source.name, args.force))
     return 0
+
+
+def _release_copies(quiz: str, course: Path, args: argparse.Namespace) -> None:
+    """Each student's own copy into a folder of that student."""
+    copies = sorted((course / "personal" / quiz).glob(f"*/{quiz}/{quiz}.ipynb"))
+    if args.to is None:
+        raise CourseError(
+            f"{quiz} differs between students, and nbgrader's exchange hands the same to all. Use "
+            f"--to FOLDER, which writes FOLDER/STUDENT/{quiz}/{quiz}.ipynb."
+        )
+    if not copies:
+        raise CourseError(f"There are no copies of {quiz}. Run `course quiz build {quiz}`.")
+    for path in copies:
+        student = path.parent.parent.name
+        _laid_down(path, args.to / student / quiz / path.name, args.force)
+    print(f"{args.to}: {len(copies)} copies.")
 
 
 def _laid_down(source: Path, target: Path, force: bool) -> Path:

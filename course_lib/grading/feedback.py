@@ -67,7 +67,8 @@ def write_all(
                 texts = {}
                 if row.record is not None:
                     texts = build.shown_answers(_notebook(store.autograded(row.quiz, row.student)))
-                write_atomically(path, as_html(sheet.quiz, row, texts, show).encode())
+                quiz = store.own(sheet.quiz, row.student)
+                write_atomically(path, as_html(quiz, row, texts, show).encode())
                 paths.append(path)
     return paths
 

@@ -33,6 +33,7 @@ def read(quiz: Quiz, data: bytes) -> dict:
     starters = {q.id: build.starter(q) for q in quiz.questions}
     try:
         found = submission.answers(data, starters)
+        submission.require_copy(data, quiz.copy)
     except submission.Invalid as error:
         return {"state": error.state, "message": str(error)}
     texts = {key: text for key, text in found.items() if text is not None}

@@ -165,6 +165,17 @@ def answers(data: bytes, starters: dict[str, str]) -> dict[str, str | None]:
     return result
 
 
+def require_copy(data: bytes, copy: str) -> None:
+    """Raise Invalid for a copy that was made for another student; ``copy`` is this one's, or ""."""
+    try:
+        given = json.loads(data)["metadata"]["course"]["copy"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return  # a tool lost it; the answers are read as they stand
+    if given != copy:
+        text = "This copy of the quiz was made for another student; its questions are others."
+        raise Invalid(text, "waiting")
+
+
 def _last(texts: list[str], starter: str) -> str:
     if len(texts) == 1:
         return texts[0]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import mean
 from string import ascii_lowercase
+from zlib import crc32
 
 from course_lib.questions.question import Question
 from course_lib.questions.scoring import score_value
@@ -47,29 +48,27 @@ def of(kind: str, questions: Iterable[Question]) -> list[Question]:
     return [q for q in questions if q.kind == kind]
 
 
-def _right(question: Question) -> int:
-    return len(next(c.text for c in question.choices if c.correct))
-
-
-def longer(question: Question) -> int:
-    """How many choices are longer than the right one."""
-    return sum(len(c.text) > _right(question) for c in question.choices)
-
-
-def shorter(question: Question) -> int:
-    """How many choices are shorter than the right one."""
-    return sum(len(c.text) < _right(question) for c in question.choices)
-
-
 def by_length(questions: Sequence[Question]) -> dict[str, float]:
-    """Share of the choice questions whose right choice has this rank of length."""
+    """Share of the choice questions whose right choice has this rank of length.
+
+    One of several choices of the same length has the ranks of all of them, each in part.
+    """
+    places = {"longest": 0, "second longest": 1, "second shortest": -2, "shortest": -1}
     choice = of("choice", questions)
-    return {
-        "longest": mean(longer(q) == 0 for q in choice),
-        "second longest": mean(longer(q) == 1 for q in choice),
-        "second shortest": mean(shorter(q) == 1 for q in choice),
-        "shortest": mean(shorter(q) == 0 for q in choice),
-    }
+
+    def part(q: Question, place: int) -> float:
+        ranks = _ranks(q)
+        return ranks.count(place % len(q.choices)) / len(ranks)
+
+    return {name: mean(part(q, place) for q in choice) for name, place in places.items()}
+
+
+def _ranks(question: Question) -> list[int]:
+    """The ranks, 0 for the longest, that the right choice shares with those of its length."""
+    sizes = [len(c.text) for c in question.choices]
+    own = len(next(c.text for c in question.choices if c.correct))
+    first = sum(size > own for size in sizes)
+    return list(range(first, first + sizes.count(own)))
 
 
 def by_place(questions: Sequence[Question]) -> dict[str, float]:
@@ -95,9 +94,13 @@ def everything(question: Question) -> list[str]:
 
 
 def ranked(question: Question) -> str:
-    """The letters, the longest choice first."""
-    sizes = [len(c.text) for c in question.choices]
-    return "".join(sorted(letters(question), key=lambda x: -sizes[ascii_lowercase.index(x)]))
+    """The letters, the longest choice first; of the same length in an order that means nothing."""
+    texts = dict(zip(ascii_lowercase, (c.text for c in question.choices), strict=False))
+
+    def place(letter: str) -> tuple[int, int]:
+        return -len(texts[letter]), crc32(f"{question.id} {texts[letter]}".encode())
+
+    return "".join(sorted(texts, key=place))
 
 
 def longest(question: Question) -> str:
@@ -185,8 +188,11 @@ def cues(questions: Sequence[Question], where: str = "the bank") -> list[Finding
         if len(group) < FEWEST:
             continue
         chance = guessing(group)
-        beyond = ABOVE_GUESSING if len(group) >= 3 * FEW else ABOVE_WITH_FEW
         for rule, answer in strategies(group).items():
+            lucky = rule != "everything"  # that depends on no place and no length
+            if lucky and len(group) < FEW:
+                continue
+            beyond = ABOVE_WITH_FEW if lucky and len(group) < 3 * FEW else ABOVE_GUESSING
             share = earned(group, answer)
             if share > chance + beyond:
                 text = f"{rule} earns {share:.0%} of the points of {len(group)} {name} questions"

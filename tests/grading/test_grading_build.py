@@ -29,6 +29,14 @@ NOT_TEXT = {
     "claims",
     "also",
     "credit",
+    "relative",
+    "shuffle",
+    "alternatives",
+    "pool",
+    "place",
+    "order",
+    "variant",
+    "pictures",
 }
 
 
