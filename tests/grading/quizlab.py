@@ -88,7 +88,7 @@ def graded(course: Path, **options) -> dict[str, dict]:
     return {record["student"]: record for record in report["submissions"]}
 
 
-def rules(course: Path, **fields) -> None:
+def rules(course: Path, /, **fields) -> None:
     """Write the course's rules; ``quizzes={"mini": {...}}`` and so on."""
     (course / "course.yaml").write_text(yaml.safe_dump(fields))
 
