@@ -17,6 +17,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from course_lib.files import write_atomically
+from course_lib.questions.answering import cell_id, fact
 from course_lib.questions.format import PICTURE
 from course_lib.questions.personal import personal
 from course_lib.questions.question import Question, Quiz
@@ -24,6 +25,31 @@ from course_lib.questions.question import Question, Quiz
 INERT = ('<pre style="white-space: pre-wrap">', "</pre>")  # around a written answer
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+# Help for whoever answers: what is asked for in which cell, and nothing that tells a key. Without
+# course_lib on the student's machine the notebook works all the same.
+_START = """\
+# Run this first: each answer then says at once how it is understood, and choices can be clicked.
+try:
+    from course_lib.questions import answering
+except ImportError:
+    print("Not installed here; write your answers into their cells, as the text above each says.")
+else:
+    answering.start({facts})"""
+_LOOK = """\
+# Before you hand in: save the notebook (Ctrl+S), then run this. It says what is still empty.
+try:
+    from course_lib.questions import answering
+except ImportError:
+    print("Not installed here; look through your answers yourself.")
+else:
+    answering.look({quiz})"""
+
+
+def _listed(facts: dict[str, str]) -> str:
+    lines = [f"        {json.dumps(key)}: {json.dumps(value)}," for key, value in facts.items()]
+    return "\n".join(["{", *lines, "    }"])
 
 
 def starter(question: Question) -> str:
@@ -54,6 +80,8 @@ def solution(question: Question) -> str:
 def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = False) -> dict:
     """The notebook of a quiz; ``texts`` replaces answer cells, ``keys`` adds the explanations."""
     cells = [_locked(f"{quiz.id}-intro", "markdown", _intro(quiz))]
+    facts = {q.id: fact(q, starter(q)) for q in quiz.questions}
+    cells.append(_locked(f"{quiz.id}-help", "code", _START.format(facts=_listed(facts))))
     for number, question in enumerate(quiz.questions, 1):
         cells.append(_locked(f"{question.id}-text", "markdown", _prompt(question, number)))
         if question.pictures:
@@ -66,6 +94,7 @@ def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = Fa
             cells.append(_answer(question, texts))
         if keys:
             cells.append(_locked(f"{question.id}-key", "markdown", _key(question)))
+    cells.append(_locked(f"{quiz.id}-look", "code", _LOOK.format(quiz=json.dumps(quiz.id))))
     metadata: dict[str, Any] = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     if quiz.copy:
         metadata["course"] = {"copy": quiz.copy}
@@ -181,8 +210,8 @@ def _prompt(q: Question, number: int) -> str:
     if q.kind == "numeric":
         text += (
             "\n\nWrite a number with a point, such as `answer = 0.8`; arithmetic such as "
-            "`answer = 8/10` is fine. No comma, no unit"
-            + (f": the answer is in {q.unit}." if q.unit else ".")
+            "`answer = 8/10` is fine, a comma is not."
+            + (f" The unit is {q.unit}; you may write it behind." if q.unit else " It has no unit.")
         )
     if q.kind == "written":
         text += "\n\nA person reads this answer."
@@ -213,11 +242,6 @@ def _key(q: Question) -> str:
     lines += [f"- {c.points:g}: {c.text}" for c in q.rubric]
     lines += [f"- {p.points:g}: {p.text}" for p in q.parts]
     return "\n".join(lines)
-
-
-def cell_id(name: str) -> str:
-    """Jupyter's own id of a cell; it is the same at every build."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def _cell(name: str, kind: str, text: str, mark: dict[str, Any], **metadata: Any) -> dict:

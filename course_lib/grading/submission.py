@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_lib.grading import build
+from course_lib.questions.answering import cell_id, is_blank
 from course_lib.questions.magics import without_magics
 
 SIZE_LIMIT = 32 << 20
@@ -141,7 +141,7 @@ def answers(data: bytes, starters: dict[str, str]) -> dict[str, str | None]:
     """
     found: dict[str, list[str]] = {key: [] for key in starters}
     present: set[str] = set()
-    by_cell = {build.cell_id(key): key for key in starters}
+    by_cell = {cell_id(key): key for key in starters}
     for cell in _cells(data):
         if not isinstance(cell, dict):
             continue
@@ -241,12 +241,3 @@ def _text(source: object) -> str | None:
     # Lone surrogates cannot be written, control characters confuse what shows the text.
     text = source.encode("utf-8", "replace").decode("utf-8")
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
-
-
-def is_blank(text: str, starter: str) -> bool:
-    """True when nothing was added to the starter (white space and blank lines do not count)."""
-
-    def normal(value: str) -> list[str]:
-        return [line.rstrip() for line in value.strip().splitlines() if line.strip()]
-
-    return not text.strip() or normal(text) == normal(starter)

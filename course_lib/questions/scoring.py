@@ -38,7 +38,8 @@ class Result:
     seconds: float = 0.0
 
 
-def _letters(value: Any, count: int) -> frozenset[str] | None:
+def letters_of(value: Any, count: int) -> frozenset[str] | None:
+    """The letters of a choice, ``count`` being allowed; None for nothing. Raises NotALiteral."""
     if value is None:
         return None
     items = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
@@ -51,7 +52,8 @@ def _letters(value: Any, count: int) -> frozenset[str] | None:
     return letters or None
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A finite number; None for nothing. Raises NotALiteral."""
     if isinstance(value, str):
         if not value.strip():
             return None
@@ -81,7 +83,7 @@ def score_value(question: Question, value: Any) -> Result:
 
     try:
         if q.kind == "numeric":
-            number = _number(value)
+            number = number_of(value)
             if number is None:
                 return result("not attempted", 0.0, "Not attempted.")
             text = f"{number:g}"
@@ -91,7 +93,7 @@ def score_value(question: Question, value: Any) -> Result:
                 if _close(number, item.answer, item.tolerance):
                     return result("partial", item.score, item.why, text)
             return result("wrong", 0.0, f"{text} is outside the tolerance.", text)
-        letters = _letters(value, len(q.choices))
+        letters = letters_of(value, len(q.choices))
     except NotALiteral as error:
         return result("invalid", 0.0, str(error))
     if letters is None:
@@ -126,7 +128,7 @@ def score_literal(question: Question, source: str) -> Result:
     """Score the answer cell of a choice, multiple or numeric question."""
     q = question
     try:
-        value = parse_number(source) if q.kind == "numeric" else parse_literal(source)
+        value = parse_number(source, q.unit) if q.kind == "numeric" else parse_literal(source)
     except Unclear as error:
         return Result(q.id, "waiting", None, q.points, f"{error} A person reads this answer.")
     except NotALiteral as error:
