@@ -36,7 +36,7 @@ try:
 except ImportError:
     print("Not installed here; write your answers into their cells, as the text above each says.")
 else:
-    answering.start({facts})"""
+    display(answering.start({facts}))"""
 _LOOK = """\
 # Before you hand in: save the notebook (Ctrl+S), then run this. It says what is still empty.
 try:
@@ -44,7 +44,7 @@ try:
 except ImportError:
     print("Not installed here; look through your answers yourself.")
 else:
-    answering.look({quiz})"""
+    display(answering.look({quiz}))"""
 
 
 def _listed(facts: dict[str, str]) -> str:
@@ -82,6 +82,7 @@ def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = Fa
     cells = [_locked(f"{quiz.id}-intro", "markdown", _intro(quiz))]
     facts = {q.id: fact(q, starter(q)) for q in quiz.questions}
     cells.append(_locked(f"{quiz.id}-help", "code", _START.format(facts=_listed(facts))))
+    cells[-1]["metadata"]["jupyter"] = {"source_hidden": True}
     for number, question in enumerate(quiz.questions, 1):
         cells.append(_locked(f"{question.id}-text", "markdown", _prompt(question, number)))
         if question.pictures:

@@ -125,12 +125,11 @@ def after_cell(result: Any) -> None:
     kind, _, rest = _facts[name].partition(" ")
     if kind in ("code", "written"):
         return
-    state, words = understood(_facts[name], info.raw_cell)
-    display(shown(state, words))
+    verdict = shown(*understood(_facts[name], info.raw_cell))
+    buttons = None
     if kind in ("choice", "multiple"):
-        buttons = _buttons(kind, int(rest), info.raw_cell)
-        if buttons is not None:
-            display(buttons)
+        buttons = _buttons(kind, int(rest), info.raw_cell, verdict.text)
+    display(verdict if buttons is None else buttons)
 
 
 def shown(state: str, words: str) -> Verdict:
@@ -139,8 +138,8 @@ def shown(state: str, words: str) -> Verdict:
     return Verdict("noted", mark + words)
 
 
-def _buttons(kind: str, count: int, text: str) -> Any:
-    """The widget for a choice; None where widgets are not installed."""
+def _buttons(kind: str, count: int, text: str, words: str) -> Any:
+    """The widget for a choice, which shows the words too; None where widgets are not installed."""
     try:
         from course_lib.widgets.clicking import Clicking
     except ImportError:
@@ -149,7 +148,7 @@ def _buttons(kind: str, count: int, text: str) -> Any:
         chosen = sorted(letters_of(parse_literal(text), count) or ())
     except NotALiteral:
         chosen = []
-    return Clicking(count=count, multiple=kind == "multiple", chosen=chosen)
+    return Clicking(count=count, multiple=kind == "multiple", chosen=chosen, words=words)
 
 
 def look(quiz: str, path: str | Path | None = None) -> Verdict:

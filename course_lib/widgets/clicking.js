@@ -49,12 +49,17 @@ function textsAbove(element, count) {
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "quiz-clicking";
+  // Arrow keys choose here; JupyterLab would go to another cell. Ctrl+S still saves.
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+  });
   root.append(Object.assign(document.createElement("style"), { textContent: STYLE }));
   const box = document.createElement("fieldset");
   const multiple = model.get("multiple");
   box.append(Object.assign(document.createElement("legend"), { textContent: multiple ? "Choose all that are true" : "Choose one" }));
   const said = document.createElement("div");
   said.setAttribute("role", "status");
+  said.textContent = model.get("words");
   const name = `choice-${Math.random().toString(36).slice(2)}`;
   const inputs = [...LETTERS.slice(0, model.get("count"))].map((letter) => {
     const input = Object.assign(document.createElement("input"), {

@@ -17,13 +17,14 @@ import traitlets
 class Clicking(anywidget.AnyWidget):
     """``count`` choices, of which one or (``multiple``) several can be taken.
 
-    ``chosen`` are letters. ``line`` is what stands in the cell for them.
+    ``chosen`` are letters; ``words`` say how the cell was read when it was run.
     """
 
     _esm = Path(__file__).with_name("clicking.js").read_text(encoding="utf-8")
     count = traitlets.Int(4).tag(sync=True)
     multiple = traitlets.Bool(False).tag(sync=True)
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    words = traitlets.Unicode("").tag(sync=True)
 
     _ipython_display_ = None  # ipywidgets 7 would show itself, without the text
 
@@ -34,5 +35,6 @@ class Clicking(anywidget.AnyWidget):
         if data is not None:
             last = ascii_lowercase[self.count - 1]
             what = f'["a", "{last}"]' if self.multiple else f'"{last}"'
-            data["text/plain"] = f"Write your choice into the cell, such as answer = {what}."
+            told = f"{self.words} Write your choice into the cell, such as answer = {what}."
+            data["text/plain"] = told.strip()
         return bundle

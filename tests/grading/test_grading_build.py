@@ -108,7 +108,7 @@ def test_cells_and_metadata_of_the_release_have_exactly_the_known_structure():
         extra = {"execution_count", "outputs"} if cell["cell_type"] == "code" else set()
         assert set(cell) == {"cell_type", "id", "metadata", "source"} | extra
         mark = cell["metadata"]["nbgrader"]
-        assert set(cell["metadata"]) - {"nbgrader"} <= {"deletable", "editable"}
+        assert set(cell["metadata"]) - {"nbgrader"} <= {"deletable", "editable", "jupyter"}
         assert set(mark) == marks | ({"points"} if mark["grade"] else set())
         if mark["grade"]:
             assert mark["solution"] and not mark["locked"]
