@@ -32,11 +32,11 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 _START = """\
 # Run this first: each answer then says at once how it is understood, and choices can be clicked.
 try:
-    from course_lib.questions import answering
+    from course_lib.widgets import quiz
 except ImportError:
     print("Not installed here; write your answers into their cells, as the text above each says.")
 else:
-    display(answering.start({facts}))"""
+    display(quiz.start({facts}))"""
 _LOOK = """\
 # Before you hand in: save the notebook (Ctrl+S), then run this. It says what is still empty.
 try:

@@ -18,7 +18,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
-from course_lib.grading import build, folder, policy
+from course_lib.grading import build, folder, formgrading, policy
 from course_lib.questions.format import load_bank
 
 MESSAGE = (
@@ -45,6 +45,7 @@ def configure(c: Any, file: str) -> None:
     course = Path(file).resolve().parent
     rules = policy.load(course)
     refuse_autograde()
+    formgrading.install(course)
     c.CourseDirectory.root = str(course)
     c.CourseDirectory.course_id = rules.course or course.name
     if rules.exchange:

@@ -1,10 +1,11 @@
 """Help while answering a graded quiz, in the student's own kernel.
 
-    start(facts)        from now on each answer cell says, when it is run, how it is understood
-    look("lesson01")    what is still empty or unreadable in the saved notebook
+    understood("choice 4", 'answer = "e"')    how an answer cell is read
+    look("lesson01")                          what is empty or unreadable in the saved notebook
 
-Both know what is asked for (a letter of four, a number in m/s), and no key: they read an answer as
-the grader will, and never say whether it is right.
+``course_lib.widgets.quiz`` shows it after each run of an answer cell. Both know what is asked for
+(a letter of four, a number in m/s), and no key: they read an answer as the grader will, and never
+say whether it is right.
 """
 
 from __future__ import annotations
@@ -89,66 +90,24 @@ def _choice(kind: str, count: int, value: Any) -> tuple[str, str]:
     return READ, f"Read as {', '.join(sorted(letters))}."
 
 
-# --- in the notebook -----------------------------------------------------------------------------
-
-
-def start(facts: dict[str, str]) -> Verdict:
-    """Say after each run of an answer cell how it is understood; choices get buttons."""
+def know(facts: dict[str, str]) -> None:
+    """Remember what the questions of this notebook ask for, by id."""
     _facts.clear()
     _facts.update(facts)
-    shell = _shell()
-    if shell is None:
-        return Verdict("noted", "There is no notebook here.")
-    for old in [f for f in shell.events.callbacks["post_run_cell"] if _is_ours(f)]:
-        shell.events.unregister("post_run_cell", old)
-    shell.events.register("post_run_cell", after_cell)
-    return Verdict(
-        "noted",
-        "Run an answer cell, and it says how it is understood; a choice can then be clicked. "
-        "Nothing here tells what is right.",
-    )
 
 
-def _is_ours(function: Any) -> bool:
-    return getattr(function, "__name__", "") == after_cell.__name__
-
-
-def after_cell(result: Any) -> None:
-    """What IPython calls after a cell: shows how it was understood, if it is an answer cell."""
-    from IPython.display import display
-
-    info = getattr(result, "info", None)
-    known = {cell_id(name): name for name in _facts}
-    name = known.get(getattr(info, "cell_id", None) or "")
-    if name is None:
-        return
-    kind, _, rest = _facts[name].partition(" ")
-    if kind in ("code", "written"):
-        return
-    verdict = shown(*understood(_facts[name], info.raw_cell))
-    buttons = None
-    if kind in ("choice", "multiple"):
-        buttons = _buttons(kind, int(rest), info.raw_cell, verdict.text)
-    display(verdict if buttons is None else buttons)
+def asked_in(cell: str | None) -> tuple[str, str] | None:
+    """The question that is answered in a cell, and what it asks for; None for any other cell."""
+    for name, told in _facts.items():
+        if cell == cell_id(name):
+            return name, told
+    return None
 
 
 def shown(state: str, words: str) -> Verdict:
     """The words as a notebook shows them, with a mark that is no colour."""
     mark = {EMPTY: "○ ", READ: "✓ ", WAITS: "⚠ ", UNREADABLE: "✗ Not readable. "}[state]
     return Verdict("noted", mark + words)
-
-
-def _buttons(kind: str, count: int, text: str, words: str) -> Any:
-    """The widget for a choice, which shows the words too; None where widgets are not installed."""
-    try:
-        from course_lib.widgets.clicking import Clicking
-    except ImportError:
-        return None
-    try:
-        chosen = sorted(letters_of(parse_literal(text), count) or ())
-    except NotALiteral:
-        chosen = []
-    return Clicking(count=count, multiple=kind == "multiple", chosen=chosen, words=words)
 
 
 def look(quiz: str, path: str | Path | None = None) -> Verdict:
@@ -207,11 +166,3 @@ def _notebook(quiz: str) -> Path | None:
     mark = json.dumps(f"{quiz}-intro").encode()
     found = [p for p in Path.cwd().glob("*.ipynb") if mark in p.read_bytes()]
     return found[0] if len(found) == 1 else None
-
-
-def _shell() -> Any:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()

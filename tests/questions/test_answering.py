@@ -11,6 +11,7 @@ from course_lib.questions import answering
 from course_lib.questions.answering import EMPTY, READ, UNREADABLE, WAITS, cell_id, understood
 from course_lib.questions.question import Choice, Question
 from course_lib.questions.scoring import score_literal
+from course_lib.widgets import quiz
 
 
 @pytest.mark.parametrize(
@@ -71,10 +72,9 @@ STARTER = "def f(x):\n    ..."
 @pytest.fixture
 def facts():
     q = Question("q3", "01", "code", 1.0, "?", starter=STARTER)
-    answering._facts.clear()
-    answering.start(FACTS | {"q3": answering.fact(q, STARTER)})
+    answering.know(FACTS | {"q3": answering.fact(q, STARTER)})
     yield
-    answering._facts.clear()
+    answering.know({})
 
 
 def saved(path, texts, lost=False):
@@ -116,12 +116,12 @@ def test_the_notebook_is_found_by_its_name_or_by_what_is_in_it(tmp_path, facts, 
 
 def test_only_after_an_answer_cell_something_is_shown(facts, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(quiz, "display", shown.append)
 
     def ran(name, text):
         shown.clear()
         info = SimpleNamespace(cell_id=cell_id(name) if name else None, raw_cell=text)
-        answering.after_cell(SimpleNamespace(info=info))
+        quiz.after_cell(SimpleNamespace(info=info))
         return shown
 
     assert ran(None, "1 + 1") == [] and ran("else", "answer = 1") == []
@@ -134,3 +134,6 @@ def test_only_after_an_answer_cell_something_is_shown(facts, monkeypatch):
     assert plain.startswith("✓ Read as a, c. Write your choice into the cell")
     (buttons,) = ran("q1", "answer = 'e'")
     assert "a to d" in buttons.words and buttons.chosen == []
+    monkeypatch.setattr(quiz, "Clicking", None)  # where there are no widgets
+    (verdict,) = ran("q1", "answer = 'b'")
+    assert verdict.text == "✓ Read as b."
