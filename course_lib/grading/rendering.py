@@ -61,7 +61,7 @@ def _formula(text: str, display: str) -> str:
         found = convert(text, display=display)
     except Exception:  # not installed, or no formula; then the source says what was meant
         return source
-    return re.sub(r'\s(?:href|xlink:href|on\w+)="[^"]*"', "", found)
+    return re.sub(r'\s(?:href|xlink:href|src|style|on\w+)="[^"]*"', "", found)
 
 
 def markdown(text: str, pictures: Mapping[str, bytes] | None = None) -> str:
