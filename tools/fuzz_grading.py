@@ -26,7 +26,8 @@ import numpy as np
 from course_lib.grading import assess, build
 from course_lib.grading.inside import wire
 from course_lib.grading.outcome import Limits, Outcome
-from course_lib.questions.format import Question, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Question
 from course_lib.questions.scoring import load_check
 
 BANK = Path(__file__).resolve().parents[1] / "quizzes" / "bank"

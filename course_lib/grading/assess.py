@@ -18,7 +18,8 @@ from course_lib.grading.outcome import Limits, Outcome
 from course_lib.grading.sandbox import Sandbox
 from course_lib.grading.submission import digest
 from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.personal import in_bank_order
+from course_lib.questions.question import Question, Quiz
 
 STATES = ("graded", "waiting", "could_not_grade", "timeout", "out_of_memory", "crashed", "invalid")
 MESSAGES = {
@@ -87,6 +88,7 @@ def _graded(job: Job) -> tuple[dict, bytes]:
             )
         elif question.id in found["results"]:
             result = scoring.Result(**found["results"][question.id])
+            result = replace(result, answer=in_bank_order(question, result.answer))
         else:
             text = found["code"].get(question.id, found["texts"][question.id])
             result = grade_answer(job, question, text)

@@ -6,19 +6,50 @@ are public and from nothing else: prompt, choices' texts, starter, public exampl
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import json
+import mimetypes
+from collections.abc import Iterable
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 from course_lib.files import write_atomically
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.answering import cell_id, fact
+from course_lib.questions.format import PICTURE
+from course_lib.questions.personal import personal
+from course_lib.questions.question import Question, Quiz
 
 INERT = ('<pre style="white-space: pre-wrap">', "</pre>")  # around a written answer
 SCHEMA_VERSION = 3  # of nbgrader's cell metadata
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+# Help for whoever answers: what is asked for in which cell, and nothing that tells a key. Without
+# course_lib on the student's machine the notebook works all the same.
+_START = """\
+# Run this first: each answer then says at once how it is understood, and choices can be clicked.
+try:
+    from course_lib.widgets import quiz
+except ImportError:
+    print("Not installed here; write your answers into their cells, as the text above each says.")
+else:
+    display(quiz.start({facts}))"""
+_LOOK = """\
+# Before you hand in: save the notebook (Ctrl+S), then run this. It says what is still empty.
+try:
+    from course_lib.questions import answering
+except ImportError:
+    print("Not installed here; look through your answers yourself.")
+else:
+    display(answering.look({quiz}))"""
+
+
+def _listed(facts: dict[str, str]) -> str:
+    lines = [f"        {json.dumps(key)}: {json.dumps(value)}," for key, value in facts.items()]
+    return "\n".join(["{", *lines, "    }"])
 
 
 def starter(question: Question) -> str:
@@ -49,8 +80,13 @@ def solution(question: Question) -> str:
 def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = False) -> dict:
     """The notebook of a quiz; ``texts`` replaces answer cells, ``keys`` adds the explanations."""
     cells = [_locked(f"{quiz.id}-intro", "markdown", _intro(quiz))]
+    facts = {q.id: fact(q, starter(q)) for q in quiz.questions}
+    cells.append(_locked(f"{quiz.id}-help", "code", _START.format(facts=_listed(facts))))
+    cells[-1]["metadata"]["jupyter"] = {"source_hidden": True}
     for number, question in enumerate(quiz.questions, 1):
         cells.append(_locked(f"{question.id}-text", "markdown", _prompt(question, number)))
+        if question.pictures:
+            cells[-1]["attachments"] = _attached(question)
         if question.kind == "code":
             text = "# Public examples: run this cell after yours.\n" + question.examples.strip("\n")
             cells.append(_answer(question, texts))
@@ -59,9 +95,13 @@ def notebook(quiz: Quiz, texts: dict[str, str] | None = None, *, keys: bool = Fa
             cells.append(_answer(question, texts))
         if keys:
             cells.append(_locked(f"{question.id}-key", "markdown", _key(question)))
+    cells.append(_locked(f"{quiz.id}-look", "code", _LOOK.format(quiz=json.dumps(quiz.id))))
+    metadata: dict[str, Any] = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    if quiz.copy:
+        metadata["course"] = {"copy": quiz.copy}
     return {
         "cells": cells,
-        "metadata": {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}},
+        "metadata": metadata,
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -131,6 +171,16 @@ def write_quiz(quiz: Quiz, course: Path) -> list[Path]:
     return paths
 
 
+def write_personal(quiz: Quiz, course: Path, key: bytes, students: Iterable[str]) -> list[Path]:
+    """Write each student's own copy, ``personal/QUIZ/STUDENT/QUIZ/QUIZ.ipynb``."""
+    paths = []
+    for student in students:
+        path = course / "personal" / quiz.id / student / quiz.id / f"{quiz.id}.ipynb"
+        write_atomically(path, serialise(release_notebook(personal(quiz, key, student))))
+        paths.append(path)
+    return paths
+
+
 def quiz_hash(quiz: Quiz) -> str:
     """Changes when anything that bears on a score or on what is shown changes."""
     return hashlib.sha256(repr(quiz).encode()).hexdigest()
@@ -150,7 +200,7 @@ def _intro(quiz: Quiz) -> str:
 
 def _prompt(q: Question, number: int) -> str:
     text = f"### Question {number} ({q.points:g} point{'' if q.points == 1 else 's'})\n\n"
-    text += q.prompt.strip()
+    text += PICTURE.sub(lambda m: f"![{m[1]}](attachment:{_file(m[2])})", q.prompt.strip())
     if q.choices:
         text += "\n\n" + "\n".join(
             f"- **{letter})** {' '.join(choice.text.split())}"
@@ -161,12 +211,27 @@ def _prompt(q: Question, number: int) -> str:
     if q.kind == "numeric":
         text += (
             "\n\nWrite a number with a point, such as `answer = 0.8`; arithmetic such as "
-            "`answer = 8/10` is fine. No comma, no unit"
-            + (f": the answer is in {q.unit}." if q.unit else ".")
+            "`answer = 8/10` is fine, a comma is not."
+            + (f" The unit is {q.unit}; you may write it behind." if q.unit else " It has no unit.")
         )
     if q.kind == "written":
         text += "\n\nA person reads this answer."
     return text
+
+
+def _file(name: str) -> str:
+    """A picture's name as an attachment."""
+    return name.replace("/", "-")
+
+
+def _attached(q: Question) -> dict:
+    """The pictures of a prompt, inside the notebook: one file to hand out."""
+    return {
+        _file(name): {
+            mimetypes.guess_type(name)[0] or "image/png": base64.b64encode(data).decode("ascii")
+        }
+        for name, data in q.pictures
+    }
 
 
 def _key(q: Question) -> str:
@@ -178,11 +243,6 @@ def _key(q: Question) -> str:
     lines += [f"- {c.points:g}: {c.text}" for c in q.rubric]
     lines += [f"- {p.points:g}: {p.text}" for p in q.parts]
     return "\n".join(lines)
-
-
-def cell_id(name: str) -> str:
-    """Jupyter's own id of a cell; it is the same at every build."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def _cell(name: str, kind: str, text: str, mark: dict[str, Any], **metadata: Any) -> dict:

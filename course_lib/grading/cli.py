@@ -10,6 +10,8 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
+from course_lib.grading import cli_class, folder
+from course_lib.grading.cli_class import tell_on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,20 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--course-dir",
             type=Path,
-            default=Path("quizzes"),
             metavar="DIR",
-            help="nbgrader's course folder (default: quizzes)",
+            help="the course folder (default: COURSE_DIR, the nearest from here up, quizzes)",
         )
         sub.add_argument(
             "--bank",
             type=Path,
             metavar="DIR",
-            help="folder of graded questions (default: bank in the course folder)",
+            help="folder of graded questions (default: what course.yaml says, else bank)",
         )
         return sub
 
+    cli_class.add_arguments(action)
     one = action("build", "write the source and the release notebooks")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
+    one.add_argument(
+        "--unchecked", action="store_true", help="do not try whether right answers get their points"
+    )
     one = action("grade", "grade what was handed in; goes on where it stopped")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all that were handed in)")
     one.add_argument("--workers", type=int, default=1, metavar="N", help="local processes")
@@ -51,8 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run code answers unprotected when there is no sandbox; not as root, and not beside "
         "a gradebook that has students",
     )
-    one = action("collect", "keep what was handed in, without grading: arrival and attempt")
-    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
     one = action("score", "give points by hand to the answer that counts now")
     one.add_argument("student")
     one.add_argument("question", help="the question's id")
@@ -63,8 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--student", help="of this student only")
     one = action("forget", "delete a student: hand-ins, grades, name")
     one.add_argument("student")
-    one = action("feedback", "write a page for everybody who handed in; keys after closing")
-    one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
     one = action("export", "write the scores as CSV")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
     one.add_argument("--format", choices=("canvas", "moodle", "table"), default="canvas")
@@ -84,12 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments say; return the exit code (0 done, 1 an error that was told)."""
-    course = args.course_dir
-    bank = args.bank or course / "bank"
+    course = args.course_dir or Path(".")
     try:
-        if not course.is_dir():
-            raise CourseError(f"There is no course folder {course}. Give it with --course-dir.")
-        return ACTIONS[args.quiz_action](args, course, bank)
+        if args.quiz_action == "init":
+            return cli_class.init(args)
+        if args.quiz_action == "check":
+            return cli_class.check(
+                args, lambda: args.bank or folder.bank_of(folder.find(args.course_dir))
+            )
+        if args.quiz_action == "mine" and not args.course_dir and args.bank:
+            return _mine(args, course, args.bank)  # a learner's own; no course is needed
+        course = folder.find(args.course_dir)
+        return ACTIONS[args.quiz_action](args, course, args.bank or folder.bank_of(course))
     except CourseError as error:
         print(f"course quiz {args.quiz_action}: {error}", file=sys.stderr)
     except OSError as error:
@@ -105,19 +112,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import build, grade
+    from course_lib.grading import build, checking, grade, roster
+    from course_lib.grading.signed import secret
     from course_lib.questions.format import load_bank
 
+    tell = tell_on(sys.stderr)
     for quiz in grade.chosen(load_bank(bank), args.quiz):
+        faults = [] if args.unchecked else checking.of_quiz(quiz, right_only=True)
+        if any(one.grave for one in faults):
+            listed = "\n".join(f"  {one}" for one in faults if one.grave)
+            raise CourseError(
+                f"{quiz.id} was not built, since right answers would not get their points:\n"
+                f"{listed}\n`course quiz check` says more; --unchecked builds all the same."
+            )
+        for one in faults:
+            tell(str(one))
         for path in build.write_quiz(quiz, course):
             print(path)
+        if quiz.is_personal:
+            people = roster.load(course)
+            if not people:
+                raise CourseError(
+                    f"{quiz.id} differs between students: whose copies are to be made says "
+                    f"{roster.FILE}. Take in a class list (`course quiz roster FILE`)."
+                )
+            paths = build.write_personal(quiz, course, secret(course), people)
+            print(f"{course / 'personal' / quiz.id}: {len(paths)} copies, one for each student.")
     return 0
 
 
 def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import grade
 
-    tell = _tell_on(sys.stderr if args.json == "-" else sys.stdout)
+    tell = tell_on(sys.stderr if args.json == "-" else sys.stdout)
     try:
         report = grade.grade_course(
             course,
@@ -137,30 +164,11 @@ def _grade(args: argparse.Namespace, course: Path, bank: Path) -> int:
     return 0
 
 
-def _feedback(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import feedback
-
-    for path in feedback.write_all(course, bank, args.quiz, _tell_on(sys.stderr)):
-        print(path)
-    return 0
-
-
-def _collect(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import collecting, grade, overview
-
-    with overview.opened(course, bank, _tell_on(sys.stderr)) as (store, quizzes):
-        for quiz in grade.chosen(quizzes, args.quiz):
-            for name, trouble in collecting.collect(store, quiz.id).items():
-                print(f"{quiz.id}, {name}: {trouble.state}. {trouble.message}")
-            print(f"{quiz.id}: {len(store.handins.students(quiz.id))} students handed in.")
-    return 0
-
-
 def _score(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import overview
     from course_lib.grading.signed import user
 
-    with overview.opened(course, bank, _tell_on(sys.stderr)) as (store, quizzes):
+    with overview.opened(course, bank, tell_on(sys.stderr)) as (store, quizzes):
         for quiz in quizzes.values():
             if any(q.id == args.question for q in quiz.questions):
                 break
@@ -195,7 +203,7 @@ def _log(args: argparse.Namespace, course: Path, bank: Path) -> int:
 def _forget(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import forget
 
-    name = forget.forget(course, bank, args.student, _tell_on(sys.stderr))
+    name = forget.forget(course, bank, args.student, tell_on(sys.stderr))
     print(
         f"Deleted. The log now says {name}. Copies elsewhere (backups, exports) are yours to find."
     )
@@ -206,7 +214,7 @@ def _export(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import export
 
     text = export.as_csv(
-        course, bank, args.quiz, args.format, accept=args.accept, tell=_tell_on(sys.stderr)
+        course, bank, args.quiz, args.format, accept=args.accept, tell=tell_on(sys.stderr)
     )
     if args.out == "-":
         sys.stdout.write(text)
@@ -219,7 +227,7 @@ def _report(args: argparse.Namespace, course: Path, bank: Path) -> int:
     from course_lib.grading import report
 
     path = args.out or course / "report.html"
-    path.write_text(report.as_html(course, bank, args.quiz, _tell_on(sys.stderr)), encoding="utf-8")
+    path.write_text(report.as_html(course, bank, args.quiz, tell_on(sys.stderr)), encoding="utf-8")
     print(path)
     return 0
 
@@ -237,24 +245,16 @@ def _mine(args: argparse.Namespace, course: Path, bank: Path) -> int:
 
 
 ACTIONS = {
+    **cli_class.ACTIONS,
     "build": _build,
     "grade": _grade,
-    "collect": _collect,
     "score": _score,
     "log": _log,
     "forget": _forget,
-    "feedback": _feedback,
     "export": _export,
     "report": _report,
     "mine": _mine,
 }
-
-
-def _tell_on(stream):
-    def tell(text: str) -> None:
-        print(text, file=stream, flush=True)
-
-    return tell
 
 
 def _write_json(report: dict, target: str | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from course_lib.errors import CourseError
 from course_lib.grading import policy
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 
 DROPPED = "This question was dropped; it carries no points."
 FULL_CREDIT = "Everybody who handed in gets full credit for this question."
@@ -21,17 +21,15 @@ FULL_CREDIT = "Everybody who handed in gets full credit for this question."
 
 def corrected(quiz: Quiz, corrections: Mapping[str, dict]) -> Quiz:
     """The quiz as it is graded. Raises CourseError for a correction that fits no question."""
-    known = {q.id for q in quiz.questions}
+    known = {q.id for q in (*quiz.questions, *quiz.every)}
     if not known & set(corrections):
         return quiz
-    return replace(
-        quiz, questions=tuple(_corrected(q, corrections.get(q.id, {})) for q in quiz.questions)
-    )
+    return replace(quiz, questions=tuple(_with_its_own(q, corrections) for q in quiz.questions))
 
 
 def check(bank: Mapping[str, Quiz], corrections: Mapping[str, dict]) -> None:
     """Raise CourseError for a correction of a question that no quiz has, or that does not fit."""
-    known = {q.id for quiz in bank.values() for q in quiz.questions}
+    known = {q.id for quiz in bank.values() for q in (*quiz.questions, *quiz.every)}
     for name in corrections:
         if name not in known:
             raise CourseError(
@@ -39,6 +37,23 @@ def check(bank: Mapping[str, Quiz], corrections: Mapping[str, dict]) -> None:
             )
     for quiz in bank.values():
         corrected(quiz, corrections)
+
+
+def _with_its_own(q: Question, corrections: Mapping[str, dict]) -> Question:
+    """A question, corrected, and so its alternatives, by their own ids and by its."""
+    change = corrections.get(q.id, {})
+    if q.alternatives:
+        for name in ("key", "accept", "tolerance"):
+            ids = ", ".join(one.id for one in q.alternatives)
+            _need(q, name not in change, name, f"is for one alternative: {ids}")
+        inner = []
+        for one in q.alternatives:
+            for name in ("drop", "points"):
+                short = name not in corrections.get(one.id, {})
+                _need(one, short, name, f"would make totals differ between students; see {q.id}")
+            inner.append(_corrected(_with_its_own(one, corrections), change))
+        q = replace(q, alternatives=tuple(inner))
+    return _corrected(q, change)
 
 
 def _corrected(q: Question, change: dict) -> Question:

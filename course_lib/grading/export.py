@@ -32,8 +32,10 @@ def as_csv(
 ) -> str:
     """The scores that count; every field quoted, formulas neutralised.
 
-    Canvas: one row per student, whose id is the SIS Login ID. Moodle: the ID number. Table: one
-    row per student and quiz, for a person with a spreadsheet.
+    Canvas: one row per student, with names and ids as Canvas' own list had them; the id is the SIS
+    Login ID where the roster has no other. Moodle: username, ID number and address, as far as the
+    roster knows them. Table: one row per student and quiz, for a person with a spreadsheet. The
+    heading of a quiz is its id, or what ``course.yaml`` says under ``column``.
 
     Raises CourseError while something is open, unless it is accepted as it is. That is logged, and
     what is open stays empty: an earlier attempt that was graded counts on, an answer without a
@@ -47,7 +49,11 @@ def as_csv(
         for row in waiting:
             store.log.add("accepted as it is", row.student, row.quiz, open=list(row.open))
         people = roster.load(store.course) or {}
-    rows = _table(found, people) if style == "table" else _grade_book(found, style)
+        heads = [store.policy.columns.get(sheet.quiz.id, sheet.quiz.id) for sheet in found]
+    if style == "table":
+        rows = _table(found, people)
+    else:
+        rows = {"canvas": _canvas, "moodle": _moodle}[style](found, people, heads)
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
@@ -73,22 +79,39 @@ def number(value: float) -> str:
     return f"{value:.4f}".rstrip("0").rstrip(".")
 
 
-def _grade_book(found: list[Sheet], style: str) -> list[list[str]]:
+def _by_student(found: list[Sheet]) -> list[tuple[str, list[str]]]:
+    """Everybody's points, a text for each quiz, in order of student."""
     by_quiz = [{row.student: row for row in sheet.rows} for sheet in found]
     names = sorted({row.student for sheet in found for row in sheet.rows})
-    quizzes = [sheet.quiz for sheet in found]
-    ids = [quiz.id for quiz in quizzes]
-    if style == "canvas":
-        rows = [
-            ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *ids],
-            ["    Points Possible", "", "", "", "", *(number(q.points) for q in quizzes)],
-        ]
-    else:
-        rows = [["idnumber", *ids]]
-    for name in names:
-        points = [_points(sheet.get(name)) for sheet in by_quiz]
-        safe = neutral(name)
-        rows.append([safe, "", "", safe, "", *points] if style == "canvas" else [safe, *points])
+    return [(name, [_points(sheet.get(name)) for sheet in by_quiz]) for name in names]
+
+
+def _canvas(found: list[Sheet], people: dict[str, dict], heads: list[str]) -> list[list[str]]:
+    most = [number(sheet.quiz.points) for sheet in found]
+    rows = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *heads],
+        ["    Points Possible", "", "", "", "", *most],
+    ]
+    for name, points in _by_student(found):
+        person = people.get(name, {})
+        ids = [person.get(key) or "" for key in ("canvas_id", "sis_id", "login", "section")]
+        ids[2] = ids[2] or name
+        rows.append([*map(neutral, (person.get("name") or name, *ids)), *points])
+    return rows
+
+
+def _moodle(found: list[Sheet], people: dict[str, dict], heads: list[str]) -> list[list[str]]:
+    # Moodle asks which column tells who somebody is; one that nobody has would only be in the way.
+    more = [
+        (head, key)
+        for head, key in (("idnumber", "idnumber"), ("email", "email"))
+        if any(person.get(key) for person in people.values())
+    ]
+    first = "username" if more else "idnumber"
+    rows = [[first, *(head for head, _ in more), *heads]]
+    for name, points in _by_student(found):
+        person = people.get(name, {})
+        rows.append([neutral(name), *(neutral(person.get(key) or "") for _, key in more), *points])
     return rows
 
 

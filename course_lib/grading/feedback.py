@@ -13,13 +13,13 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from course_lib.files import write_atomically
-from course_lib.grading import build
+from course_lib.grading import build, rendering
 from course_lib.grading.build import escape
 from course_lib.grading.export import number
 from course_lib.grading.overview import opened, sheets
 from course_lib.grading.signed import iso
 from course_lib.grading.standing import Mark, Standing
-from course_lib.questions.format import Question, Quiz
+from course_lib.questions.question import Question, Quiz
 from course_lib.questions.scoring import UNKNOWN
 
 TOLD_BEFORE = ("not attempted", "invalid", *UNKNOWN)  # states that say nothing about a key
@@ -30,6 +30,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto
 section { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere;
       border: 1px solid var(--line); padding: .6rem; }
+img { max-width: 100%; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: .2rem .6rem; }
 .score { font-weight: 600; }
 """
@@ -40,7 +41,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">\n"
+        "style-src 'unsafe-inline'; img-src data:\">\n"
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style></head>\n<body>\n{body}\n"
         "</body></html>\n"
@@ -67,7 +68,8 @@ def write_all(
                 texts = {}
                 if row.record is not None:
                     texts = build.shown_answers(_notebook(store.autograded(row.quiz, row.student)))
-                write_atomically(path, as_html(sheet.quiz, row, texts, show).encode())
+                quiz = store.own(sheet.quiz, row.student)
+                write_atomically(path, as_html(quiz, row, texts, show).encode())
                 paths.append(path)
     return paths
 
@@ -128,7 +130,7 @@ def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: s
     title = f"Question {at}" + (
         "" if show == "receipt" else f": <span class='score'>{points}</span>"
     )
-    lines = [f"<section><h2>{title}</h2>", f"<pre>{escape(q.prompt.strip())}</pre>"]
+    lines = [f"<section><h2>{title}</h2>", rendering.markdown(q.prompt.strip(), dict(q.pictures))]
     if q.choices:
         heads = "<th></th><th>choice</th>"
         heads += "<th></th><th>why</th>" if show == "keys" else ""
@@ -143,15 +145,16 @@ def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: s
             for letter, c in zip(ascii_lowercase, q.choices, strict=False)
         )
         lines.append(f"<table><tr>{heads}</tr>{rows}</table>")
-    lines.append(f"<h3>Your answer</h3><pre>{escape(text)}</pre>")
+    own = rendering.of_student(text) if q.kind == "written" else f"<pre>{escape(text)}</pre>"
+    lines.append(f"<h3>Your answer</h3>{own}")
     telling = show == "points" and q.kind == "code"
     if show == "keys" or telling or result["state"] in TOLD_BEFORE:
         lines.append(f"<p>{escape(result['reason'])}</p>")
     if mark.comment and show != "receipt":
-        lines.append(f"<p>Comment: {escape(mark.comment)}</p>")
+        lines.append(f"<p>Comment:</p>{rendering.markdown(mark.comment)}")
     if show == "keys":
         if q.explanation:
-            lines.append(f"<p>{escape(q.explanation.strip())}</p>")
+            lines.append(rendering.markdown(q.explanation.strip(), dict(q.pictures)))
         if q.rubric:
             items = "".join(f"<li>{c.points:g}: {escape(c.text)}</li>" for c in q.rubric)
             lines.append(f"<p>What counts:</p><ul>{items}</ul>")

@@ -45,6 +45,11 @@ def forget(
             for path in _children(course / folder)
             if roster.same_form(path.name) == student
         ]
+        places += [
+            path
+            for path in (course / "personal").glob("*/*")
+            if roster.same_form(path.name) == student
+        ]
         results = [
             path
             for path in (course / GRADES).glob("*/*.json")

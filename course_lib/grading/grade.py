@@ -28,7 +28,9 @@ from course_lib.grading.outcome import SandboxError
 from course_lib.grading.sandbox import Status, status
 from course_lib.grading.store import GRADER_VERSION, Store, StoreError, one_writer
 from course_lib.grading.submission import digest
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.personal import personal
+from course_lib.questions.question import Quiz
 
 close_sandboxes = assess.close
 
@@ -154,7 +156,8 @@ class _Run:
                     for q in quiz.questions
                     if q.kind == "code"
                 }
-                yield Job(student, quiz, data, seeds, self.kind, self.hidden)
+                own = personal(quiz, store.key, student)
+                yield Job(student, own, data, seeds, self.kind, self.hidden)
 
     def _store(self, job: Job, outcome: object) -> None:
         if isinstance(outcome, executors.WorkerLost):
@@ -165,7 +168,7 @@ class _Run:
             record, notebook = self._ungraded(job, f"The grader failed: {outcome}")
         else:
             record, notebook = outcome
-        credit(self.quiz, record)
+        credit(job.quiz, record)
         record |= {"grader": self.grader, "sandbox": self.kind}
         before = self.store.results(self.quiz.id, job.student)
         self.store.save(self.quiz, record, notebook)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from course_lib.grading import build
 from course_lib.grading.signed import StoreError
-from course_lib.questions.format import Quiz
+from course_lib.questions.question import Quiz
 
 NAME = "gradebook.db"
 PATIENCE = 120.0  # seconds that a locked gradebook is waited for

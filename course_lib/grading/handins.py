@@ -18,6 +18,7 @@ from course_lib.grading.policy import Policy
 from course_lib.grading.submission import Submission, digest
 
 FOLDER = ".handins"
+SAME = 2.0  # seconds within which two times of one hand-in are the same: archives round them
 STAMP_LIMIT = 200  # characters of nbgrader's timestamp.txt
 
 
@@ -77,6 +78,27 @@ class Handins:
         self._write(quiz, student, [*known, attempt])
         return attempt
 
+    def keep_dated(self, quiz: str, student: str, data: bytes, arrived: float) -> bool:
+        """Keep a hand-in whose time the way in knows, such as the exchange; False: it is known.
+
+        The attempts then stand in order of these times, whatever came here first.
+        """
+        known, name = self.attempts(quiz, student), digest(data)
+        before = [a for a in known if a.arrived <= arrived + SAME]
+        if before and before[-1].submission == name:
+            return False  # the same once more
+        if any(a.submission == name and abs(a.arrived - arrived) < SAME for a in known):
+            return False
+        path = self.folder(quiz, student) / f"{name}.ipynb"
+        if not path.exists():
+            write_atomically(path, data, 0o400)
+            os.utime(path, (arrived, arrived))
+        found = sorted([*known, Attempt(0, name, arrived)], key=lambda a: a.arrived)
+        self._write(
+            quiz, student, [Attempt(n, a.submission, a.arrived) for n, a in enumerate(found, 1)]
+        )
+        return True
+
     def _write(self, quiz: str, student: str, attempts: list[Attempt]) -> None:
         path = self.folder(quiz, student) / "attempts.json"
         value = [asdict(attempt) for attempt in attempts]
@@ -108,7 +130,8 @@ class Handins:
 def arrival(item: Submission, info: os.stat_result, policy: Policy) -> float:
     """When a hand-in arrived, by the course's rule; never later than now.
 
-    ``placed``: when the file got its place here, which nothing inside a hand-in can change.
+    ``placed``, and where the course says nothing: when the file got its place here, which nothing
+    inside a hand-in can change.
     ``modified``: the file's own time, which archives keep. ``timestamp``: nbgrader's
     ``timestamp.txt`` beside it, which the exchange writes and a student with a pen can forge.
     """

@@ -1,8 +1,9 @@
 """The judge: all that is done with bytes of a student, in a small process of its own.
 
-It reads notebooks, scores plain values and compares what came back from the sandbox. It runs no
-answer. ``python -m course_lib.grading.judge`` serves ``judging.Judge`` over standard input and
-output; memory is limited here, time by who asks, and a judge that ends is replaced.
+It reads notebooks, scores plain values, compares what came back from the sandbox and renders
+written answers. It runs no answer. ``python -m course_lib.grading.judge`` serves
+``judging.Judge`` over standard input and output; memory is limited here, time by who asks, and a
+judge that ends is replaced.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from dataclasses import asdict
 from course_lib.grading import build, submission
 from course_lib.grading.inside import wire
 from course_lib.questions import scoring
-from course_lib.questions.format import Question, Quiz
 from course_lib.questions.magics import without_magics
+from course_lib.questions.question import Question, Quiz
 
 MEMORY_MB = 224  # beyond what the program itself needs
 
@@ -33,6 +34,7 @@ def read(quiz: Quiz, data: bytes) -> dict:
     starters = {q.id: build.starter(q) for q in quiz.questions}
     try:
         found = submission.answers(data, starters)
+        submission.require_copy(data, quiz.copy)
     except submission.Invalid as error:
         return {"state": error.state, "message": str(error)}
     texts = {key: text for key, text in found.items() if text is not None}
@@ -93,6 +95,13 @@ def compare(question: Question, harness: bytes, answer: bytes, count: int, lines
     return found | {"passed": [part.id for part in passed], "error": error}
 
 
+def render(text: str) -> str:
+    """A student's Markdown as HTML, see ``rendering``."""
+    from course_lib.grading import rendering  # a fifth of a second that grading does not need
+
+    return rendering.markdown(text)
+
+
 def limit_memory() -> None:
     """Hold this process to MEMORY_MB more than it has now, where the system can."""
     try:
@@ -112,7 +121,7 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    functions = {"read": read, "compare": compare}
+    functions = {"read": read, "compare": compare, "render": render}
     limit_memory()
     while head := source.read(8):
         name, args, broken = "", (), False

@@ -14,7 +14,8 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading import assess, score
 from course_lib.grading.submission import SIZE_LIMIT
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 
 def grade_notebook(path: Path, bank: Path) -> dict:
@@ -26,6 +27,10 @@ def grade_notebook(path: Path, bank: Path) -> dict:
     if len(data) > SIZE_LIMIT:
         raise CourseError(f"{path} is larger than {SIZE_LIMIT >> 20} MB; clear its outputs.")
     quiz = _quiz_of(data, load_bank(bank), path)
+    if quiz.is_personal:
+        raise CourseError(
+            f"{quiz.id} differs between students: only the course that made your copy can grade it."
+        )
     # A fixed secret is enough: who cheats here cheats nobody else.
     seeds = {q.id: score.seed(b"mine", quiz.id, q.id) for q in quiz.questions}
     try:

@@ -12,7 +12,8 @@ from course_lib.grading import collecting, corrections, policy, roster
 from course_lib.grading.grade import chosen
 from course_lib.grading.standing import Standing
 from course_lib.grading.store import Store, one_writer
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 MISSING = "missing"  # on the roster, and nothing handed in
 

@@ -3,13 +3,16 @@
 Without the file every hand-in counts whenever it arrives, the last one counts, and feedback shows
 no keys, because no closing date is known. All fields, each with an example::
 
+    course: biology-2026          # its name in nbgrader's exchange; default: the folder's name
+    bank: ../our-questions        # folder of the questions, from here; default: bank
+    exchange: /srv/nbgrader       # nbgrader's exchange
     timezone: Europe/Berlin       # of times without one; default UTC
     counts: last                  # or last_before_due, best
-    arrival: placed               # or modified, timestamp: see README
+    arrival: placed               # or modified, timestamp; left out: see docs/grading.md
     before_closing: receipt       # or points: what feedback shows until then
     late: {percent_per_day: 10, at_most: 50, grace: 15m}
     quizzes:
-      lesson01: {due: 2026-10-09 23:59, closes: 2026-10-12 23:59, add: 1}
+      lesson01: {due: 2026-10-09 23:59, closes: 2026-10-12 23:59, add: 1, column: "Quiz 1 (42)"}
     extra_time:
       ann: 2d                     # in every quiz
       bob: {lesson01: 36h}
@@ -62,7 +65,13 @@ def _named(item: dict) -> dict:
     return {"type": "object", "additionalProperties": item}
 
 
+_NAME = {"type": "string", "pattern": r"^[\w.@-][\w.@ -]{0,99}$"}
+_TEXT = {"type": "string", "minLength": 1}
+
 SCHEMA = _fields(
+    course=_NAME,
+    bank=_TEXT,
+    exchange=_TEXT,
     timezone={"type": "string"},
     counts={"enum": list(COUNTS)},
     arrival={"enum": list(ARRIVALS)},
@@ -72,7 +81,7 @@ SCHEMA = _fields(
         at_most={"type": "number", "minimum": 0, "maximum": 100},
         grace=_SPAN,
     ),
-    quizzes=_named(_fields(due={}, closes={}, add={"type": "number", "minimum": 0})),
+    quizzes=_named(_fields(due={}, closes={}, add={"type": "number", "minimum": 0}, column=_TEXT)),
     extra_time=_named({"anyOf": [_SPAN, _named(_SPAN)]}),
     corrections=_named(
         _fields(
@@ -97,7 +106,7 @@ class Policy:
     """The rules of a course; times are seconds since 1970, as a file's are."""
 
     counts: str = "last"
-    arrival: str = "placed"
+    arrival: str = ""  # as the way in knows it; what lies under submitted: placed
     before_closing: str = "receipt"
     percent_per_day: float = 0.0
     at_most: float = 100.0
@@ -107,6 +116,11 @@ class Policy:
     add: Mapping[str, float] = field(default_factory=dict)
     extra_time: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # student, quiz
     corrections: Mapping[str, dict] = field(default_factory=dict)  # by question
+    course: str = ""  # its name in nbgrader's exchange
+    bank: str = ""
+    exchange: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)  # a quiz's heading in a grade book
+    zone: ZoneInfo = ZoneInfo("UTC")
 
     def extra(self, quiz: str, student: str) -> float:
         """Seconds that a student has more than the others."""
@@ -176,7 +190,7 @@ def load(course: Path) -> Policy:
 
     policy = Policy(
         raw.get("counts", "last"),
-        raw.get("arrival", "placed"),
+        raw.get("arrival", ""),
         raw.get("before_closing", "receipt"),
         late.get("percent_per_day", 0.0),
         late.get("at_most", 100.0),
@@ -191,6 +205,11 @@ def load(course: Path) -> Policy:
             for student, span in raw.get("extra_time", {}).items()
         },
         raw.get("corrections", {}),
+        raw.get("course", ""),
+        raw.get("bank", ""),
+        raw.get("exchange", ""),
+        {quiz: values["column"] for quiz, values in quizzes.items() if "column" in values},
+        zone,
     )
     for quiz, closes in policy.closes.items():
         if closes < policy.due.get(quiz, closes):

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from course_lib.grading.outcome import Limits, Outcome
-from course_lib.questions.format import Question
+from course_lib.questions.question import Question
 from course_lib.questions.scoring import Result, answer_case, load_check
 
 CODE_LIMIT = 100_000  # characters of an answer

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from course_lib.grading.handins import Attempt
 from course_lib.grading.policy import Policy
 from course_lib.grading.signed import iso
-from course_lib.questions.format import Quiz
+from course_lib.questions.question import Quiz
 from course_lib.questions.scoring import UNKNOWN
 
 WORST_FIRST = ("could_not_grade", "waiting", "invalid", "crashed", "out_of_memory", "timeout")

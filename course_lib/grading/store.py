@@ -22,7 +22,8 @@ from course_lib.grading.handins import Handins
 from course_lib.grading.policy import Policy, load
 from course_lib.grading.signed import Log, StoreError, secret
 from course_lib.grading.submission import digest
-from course_lib.questions.format import Quiz
+from course_lib.questions.personal import personal
+from course_lib.questions.question import Quiz
 
 GRADER_VERSION = 2  # raise it when the same answer may get another score
 GRADES = ".grades"
@@ -111,6 +112,10 @@ class Store:
         self._known.pop((quiz, student), None)
         signed.write(path, self.key, f"grades/{quiz}/{student}", results)
         self._known[quiz, student] = results
+
+    def own(self, quiz: Quiz, student: str) -> Quiz:
+        """The quiz as this student has it."""
+        return personal(quiz, self.key, student)
 
     # --- what persons gave -----------------------------------------------------------------------
 
@@ -249,7 +254,12 @@ class Store:
         results["records"][record["submission"]] = record
         attempts = self.handins.attempts(quiz.id, student)
         best = standing.chosen(
-            self.policy, quiz, student, attempts, results["records"], results["judged"]
+            self.policy,
+            self.own(quiz, student),
+            student,
+            attempts,
+            results["records"],
+            results["judged"],
         )
         if best is None or best.submission != record["submission"]:
             self._write(quiz.id, student, results)
@@ -264,12 +274,13 @@ class Store:
 
     def _mirror(self, quiz: Quiz, student: str, results: dict) -> None:
         """Write the attempt that is shown into the gradebook, and read it back."""
-        wanted = self._wanted(quiz, results)
+        wanted = self._wanted(quiz, student, results)
+        own = self.own(quiz, student)
         record = results["records"][results["shows"]]
         attempts = self.handins.attempts(quiz.id, student)
         arrived = [a.arrived for a in attempts if a.submission == results["shows"]]
         share = self.policy.penalty(quiz.id, student, arrived[-1]) if arrived else 0.0
-        counting = standing.marks(quiz, record, results["judged"])
+        counting = standing.marks(own, record, results["judged"])
         reasons = {q["id"]: q["reason"] for q in record["questions"]}
         penalty = round(share * standing.total(counting), 4)
         when = arrived[-1] if arrived else 0.0
@@ -280,9 +291,9 @@ class Store:
                 "computed; nothing more is written. Restore gradebook.db."
             )
 
-    def _wanted(self, quiz: Quiz, results: dict) -> dict[str, Mark]:
+    def _wanted(self, quiz: Quiz, student: str, results: dict) -> dict[str, Mark]:
         record = results["records"][results["shows"]]
-        counting = standing.marks(quiz, record, results["judged"])
+        counting = standing.marks(self.own(quiz, student), record, results["judged"])
         wanted = {}
         for question in record["questions"]:
             mark = counting[question["id"]]
@@ -300,7 +311,7 @@ class Store:
         return wanted
 
     def _differs(self, quiz: Quiz, student: str, results: dict, fresh: bool) -> bool:
-        return self._mark(quiz, student, fresh) != self._wanted(quiz, results)
+        return self._mark(quiz, student, fresh) != self._wanted(quiz, student, results)
 
     def is_done(self, quiz: Quiz, student: str, submission: str, grader: str, sandbox: str) -> bool:
         """Whether this attempt was graded just so and, if it is the one that counts, is shown.
@@ -314,12 +325,13 @@ class Store:
             return False
         if sandbox and record["sandbox"] != sandbox:
             return False
-        counting = standing.marks(quiz, record, results["judged"])
+        own = self.own(quiz, student)
+        counting = standing.marks(own, record, results["judged"])
         if any(m.state == "could_not_grade" for m in counting.values()):
             return False
         attempts = self.handins.attempts(quiz.id, student)
         best = standing.chosen(
-            self.policy, quiz, student, attempts, results["records"], results["judged"]
+            self.policy, own, student, attempts, results["records"], results["judged"]
         )
         if best is None or best.submission != submission:
             return True
@@ -337,8 +349,9 @@ class Store:
         """Where a student stands; scores given in formgrader are taken over first."""
         results = self.take_over(quiz, student, fresh=False)
         attempts = self.handins.attempts(quiz.id, student)
+        own = self.own(quiz, student)
         return standing.standing(
-            self.policy, quiz, student, attempts, results["records"], results["judged"], trouble
+            self.policy, own, student, attempts, results["records"], results["judged"], trouble
         )
 
 

@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_lib.grading import build
+from course_lib.questions.answering import cell_id, is_blank
 from course_lib.questions.magics import without_magics
 
 SIZE_LIMIT = 32 << 20
@@ -67,11 +67,11 @@ def find_submissions(course: Path, quiz: str) -> list[Submission]:
             trouble = Invalid(f"The folder cannot be read: {error.strerror}.")
             found.append(Submission(folder.name, quiz, place / f"{quiz}.ipynb", trouble))
             continue
-        found.append(_named(folder.name, quiz, place))
+        found.append(named_copy(folder.name, quiz, place))
     return found
 
 
-def _named(student: str, quiz: str, place: Path) -> Submission:
+def named_copy(student: str, quiz: str, place: Path) -> Submission:
     """The hand-in's notebook: ``QUIZ.ipynb``, or the one copy that a browser gave another name."""
     path = place / f"{quiz}.ipynb"
     copy = re.compile(
@@ -141,7 +141,7 @@ def answers(data: bytes, starters: dict[str, str]) -> dict[str, str | None]:
     """
     found: dict[str, list[str]] = {key: [] for key in starters}
     present: set[str] = set()
-    by_cell = {build.cell_id(key): key for key in starters}
+    by_cell = {cell_id(key): key for key in starters}
     for cell in _cells(data):
         if not isinstance(cell, dict):
             continue
@@ -163,6 +163,17 @@ def answers(data: bytes, starters: dict[str, str]) -> dict[str, str | None]:
             whole = whole[:ANSWER_LIMIT] + "\n# cut here: too long"
         result[key] = whole if key in present else None
     return result
+
+
+def require_copy(data: bytes, copy: str) -> None:
+    """Raise Invalid for a copy that was made for another student; ``copy`` is this one's, or ""."""
+    try:
+        given = json.loads(data)["metadata"]["course"]["copy"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return  # a tool lost it; the answers are read as they stand
+    if given != copy:
+        text = "This copy of the quiz was made for another student; its questions are others."
+        raise Invalid(text, "waiting")
 
 
 def _last(texts: list[str], starter: str) -> str:
@@ -230,12 +241,3 @@ def _text(source: object) -> str | None:
     # Lone surrogates cannot be written, control characters confuse what shows the text.
     text = source.encode("utf-8", "replace").decode("utf-8")
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32)
-
-
-def is_blank(text: str, starter: str) -> bool:
-    """True when nothing was added to the starter (white space and blank lines do not count)."""
-
-    def normal(value: str) -> list[str]:
-        return [line.rstrip() for line in value.strip().splitlines() if line.strip()]
-
-    return not text.strip() or normal(text) == normal(starter)

@@ -19,14 +19,21 @@ A coding question names its check, ``checks/NAME.py`` beside the quiz file. It h
 
 A starter leaves ``...`` or ``raise NotImplementedError`` where code is to be written: an answer
 that still does one of them counts as not attempted.
+
+A quiz may differ between students. ``shuffle: true``, of a question or of the quiz, gives each the
+choices in another order. ``variants`` are fields that replace the question's own, and ``values``
+that fill in ``<<names>>`` in its texts; each student gets one of them. ``kind: pool`` holds
+``questions`` of one kind and worth, of which ``draw`` are asked of each student.
+
+A picture, ``![what it shows](file.png)`` in a prompt, is a file beside the quiz.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -35,253 +42,27 @@ import fastjsonschema
 import yaml
 
 from course_lib.errors import CourseError
+from course_lib.questions.question import Choice, Criterion, Part, Partial, Question, Quiz, Wrong
+from course_lib.questions.schema import KINDS, validator
 
-KINDS = ("choice", "multiple", "numeric", "code", "written")
-MODULES = ("numpy", "torch")
-
-_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
-_ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,60}$"}
-_SCORE = {"type": "number", "minimum": 0}
-_OPTIONAL = {
-    "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
-    "explanation": _TEXT,
-    "hints": {"type": "array", "items": _TEXT},
-    "covers": {"type": "array", "items": {"type": "integer", "minimum": 1}},
-    "claims": {"type": "array", "items": {"type": "string", "pattern": "^C[0-9]{2}$"}},
-}
-
-
-def _object(required: dict, optional: dict | None = None) -> dict:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _question(kind: str, required: dict, optional: dict | None = None) -> dict:
-    base = {
-        "id": _ID,
-        "kind": {"const": kind},
-        "points": {"type": "number", "exclusiveMinimum": 0},
-        "prompt": _TEXT,
-    }
-    return _object({**base, **required}, {**_OPTIONAL, **(optional or {})})
-
-
-def _wrong(answer: dict) -> dict:
-    return {
-        "type": "array",
-        "minItems": 1,
-        "items": _object({"answer": answer, "score": _SCORE}, {"why": _TEXT}),
-    }
-
-
-_CHOICES = {
-    "type": "array",
-    "minItems": 2,
-    "maxItems": 8,
-    "items": _object({"text": _TEXT, "why": _TEXT}, {"correct": {"type": "boolean"}}),
-}
-_LETTER = {"type": "string", "pattern": "^[a-h]$"}
-
-SCHEMAS = {
-    "choice": _question("choice", {"choices": _CHOICES, "wrong": _wrong(_LETTER)}),
-    "multiple": _question(
-        "multiple", {"choices": _CHOICES, "wrong": _wrong({"type": "array", "items": _LETTER})}
-    ),
-    "numeric": _question(
-        "numeric",
-        {
-            "answer": {"type": "number"},
-            "tolerance": {"type": "number", "minimum": 0},
-            "explanation": _TEXT,
-            "wrong": _wrong({"type": "number"}),
-        },
-        {
-            "unit": _TEXT,
-            "partial": {
-                "type": "array",
-                "items": _object(
-                    {
-                        "answer": {"type": "number"},
-                        "tolerance": {"type": "number", "minimum": 0},
-                        "score": _SCORE,
-                        "why": _TEXT,
-                    }
-                ),
-            },
-        },
-    ),
-    "code": _question(
-        "code",
-        {
-            "starter": _TEXT,
-            "examples": _TEXT,
-            "reference": _TEXT,
-            "check": _ID,
-            "explanation": _TEXT,
-            "wrong": _wrong(_TEXT),
-            "parts": {
-                "type": "array",
-                "minItems": 1,
-                "items": _object(
-                    {
-                        "id": {"type": "string", "pattern": "^[a-z_]+$"},
-                        "text": _TEXT,
-                        "points": _SCORE,
-                    }
-                ),
-            },
-        },
-        {
-            "imports": {"type": "array", "items": {"enum": list(MODULES)}},
-            "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 600},
-            "memory_mb": {"type": "integer", "minimum": 64, "maximum": 65536},
-        },
-    ),
-    "written": _question(
-        "written",
-        {
-            "rubric": {
-                "type": "array",
-                "minItems": 1,
-                "items": _object({"points": _SCORE, "text": _TEXT}),
-            },
-            "reference": _TEXT,
-            "explanation": _TEXT,
-            "wrong": _wrong(_TEXT),
-        },
-    ),
-}
-QUIZ_SCHEMA = _object(
-    {
-        "quiz": _ID,
-        "title": _TEXT,
-        "lesson": {"type": "string", "pattern": "^[0-9]{2}$"},
-        "questions": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-    },
-    {"intro": _TEXT},
-)
-
-
-@cache
-def _validator(name: str) -> Callable:
-    return fastjsonschema.compile(QUIZ_SCHEMA if name == "quiz" else SCHEMAS[name])
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+PICTURE_LIMIT = 500_000  # bytes: it travels in every notebook
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")  # an SVG can hold a script
 
 
 class QuestionError(CourseError):
     """A quiz file that cannot be used. The message starts with ``file:line: field:``."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    text: str
-    why: str
-    correct: bool = False
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes 3.0e8 for a text; here it is the number that everybody means."""
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """A known wrong answer and the score it must get."""
-
-    answer: Any
-    score: float
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a coding task that is scored by itself."""
-
-    id: str
-    text: str
-    points: float
-
-
-@dataclass(frozen=True)
-class Partial:
-    answer: float
-    tolerance: float
-    score: float
-    why: str
-
-
-@dataclass(frozen=True)
-class Criterion:
-    points: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question; the fields that a kind does not use keep their empty defaults."""
-
-    id: str
-    lesson: str
-    kind: str
-    points: float
-    prompt: str
-    explanation: str = ""
-    choices: tuple[Choice, ...] = ()
-    answer: float | None = None
-    tolerance: float = 0.0
-    unit: str = ""
-    partial: tuple[Partial, ...] = ()
-    starter: str = ""
-    examples: str = ""
-    reference: str = ""
-    check: str = ""  # the source text of the check file, not its name
-    parts: tuple[Part, ...] = ()
-    imports: tuple[str, ...] = ("numpy",)
-    seconds: float = 20.0
-    memory_mb: int = 1024
-    rubric: tuple[Criterion, ...] = ()
-    hints: tuple[str, ...] = ()
-    wrong: tuple[Wrong, ...] = ()
-    covers: tuple[int, ...] = ()
-    claims: tuple[str, ...] = ()
-    also: tuple[Any, ...] = ()  # other right answers, from a correction: numbers, tuples of letters
-    credit: str = ""  # why everybody has all its points, from a correction
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Letters of the right choices."""
-        return tuple(ascii_lowercase[i] for i, c in enumerate(self.choices) if c.correct)
-
-    @property
-    def right_answer(self) -> Any:
-        """An answer that earns full marks (for written questions: an example of one)."""
-        if self.kind == "choice":
-            return self.key[0]
-        if self.kind == "multiple":
-            return list(self.key)
-        return self.answer if self.kind == "numeric" else self.reference
-
-
-@dataclass(frozen=True)
-class Quiz:
-    id: str
-    title: str
-    lesson: str
-    questions: tuple[Question, ...]
-    intro: str = ""
-    path: str = field(default="", compare=False)
-
-    @property
-    def points(self) -> float:
-        return sum(q.points for q in self.questions)
-
-    def question(self, question_id: str) -> Question:
-        for question in self.questions:
-            if question.id == question_id:
-                return question
-        raise CourseError(
-            f"No question {question_id!r} in quiz {self.id!r}; it has "
-            + ", ".join(q.id for q in self.questions)
-            + "."
-        )
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
 
 
 def load_quiz(path: str | Path) -> Quiz:
@@ -297,8 +78,8 @@ def load_quiz(path: str | Path) -> Quiz:
     except UnicodeDecodeError as error:
         raise QuestionError(f"{path}:1: file: not UTF-8 text ({error.reason}).") from None
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, _Loader)
+        data = yaml.load(text, _Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -306,22 +87,13 @@ def load_quiz(path: str | Path) -> Quiz:
         raise QuestionError(f"{path}:{line}: YAML: {problem}.") from None
     fail = _Failer(path, node)
     fail.on_duplicate_keys(node)
-    fail.on_schema(_validator("quiz"), data, ())
-    seen: set[str] = set()
-    questions = []
-    for index, raw in enumerate(data["questions"]):
-        where = ("questions", index)
-        kind = raw.get("kind")
-        if kind not in KINDS:
-            fail(
-                where + (("kind",) if "kind" in raw else ()),
-                f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.",
-            )
-        fail.on_schema(_validator(kind), raw, where)
-        if raw["id"] in seen:
-            fail(where + ("id",), f"{raw['id']!r} is used twice; ids must differ.")
-        seen.add(raw["id"])
-        questions.append(_build_question(raw, data["lesson"], path, fail, where))
+    fail.on_schema(validator("quiz"), data, ())
+    reader = _Reader(data, path, fail)
+    questions = [
+        question
+        for index, raw in enumerate(data["questions"])
+        for question in reader.entry(raw, ("questions", index))
+    ]
     return Quiz(
         data["quiz"],
         data["title"],
@@ -349,7 +121,7 @@ def load_bank(folder: str | Path) -> dict[str, Quiz]:
             raise QuestionError(
                 f"{file}:1: quiz: {quiz.id!r} is also the id of {quizzes[quiz.id].path}."
             )
-        for question in quiz.questions:
+        for question in {q.id: q for q in (*quiz.questions, *quiz.every)}.values():
             if question.id in owners:
                 raise QuestionError(
                     f"{file}:1: id: {question.id!r} is also used in {owners[question.id]}."
@@ -359,30 +131,132 @@ def load_bank(folder: str | Path) -> dict[str, Quiz]:
     return quizzes
 
 
-def _build_question(raw: dict, lesson: str, path: Path, fail: _Failer, where: tuple) -> Question:
-    kind, points = raw["kind"], float(raw["points"])
-    values = {k: v for k, v in raw.items() if k not in ("kind", "points", "check")}
-    values["lesson"] = raw.get("lesson", lesson)
-    values["choices"] = tuple(Choice(**c) for c in raw.get("choices", ()))
-    values["wrong"] = tuple(Wrong(**w) for w in raw["wrong"])
-    values["parts"] = tuple(Part(**p) for p in raw.get("parts", ()))
-    values["partial"] = tuple(Partial(**p) for p in raw.get("partial", ()))
-    values["rubric"] = tuple(Criterion(**c) for c in raw.get("rubric", ()))
-    for name in ("hints", "covers", "claims"):
-        values[name] = tuple(raw.get(name, ()))
-    values["imports"] = tuple(raw.get("imports", ("numpy",)))
-    if kind == "code":
-        check = path.parent / "checks" / f"{raw['check']}.py"
-        if not check.is_file():
-            fail(where + ("check",), f"there is no file checks/{raw['check']}.py beside the quiz.")
-        values["check"] = check.read_text(encoding="utf-8")
-        for name in ("starter", "reference", "examples"):
-            _compiles(raw[name], fail, where + (name,))
-        for index, wrong in enumerate(raw["wrong"]):
-            _compiles(wrong["answer"], fail, where + ("wrong", index, "answer"))
-    question = Question(kind=kind, points=points, **values)
-    _check_meaning(question, fail, where)
-    return question
+class _Reader:
+    """Turns the entries of one file into questions."""
+
+    def __init__(self, data: dict, path: Path, fail: _Failer):
+        self.lesson, self.shuffle = data["lesson"], data.get("shuffle", False)
+        self.path, self.fail = path, fail
+        self.seen: set[str] = set()
+
+    def entry(self, raw: dict, where: tuple) -> list[Question]:
+        """The questions of an entry: one, or as many as are drawn from a pool."""
+        if raw.get("kind") != "pool":
+            return [self.question(raw, where)]
+        fail = self.fail
+        fail.on_schema(validator("pool"), raw, where)
+        self._new(raw["id"], where)
+        members = [
+            self.question(item, where + ("questions", index))
+            for index, item in enumerate(raw["questions"])
+        ]
+        if raw["draw"] > len(members):
+            fail(where + ("draw",), f"{raw['draw']} are drawn from {len(members)} questions.")
+        if len({(q.kind, q.points) for q in members}) > 1:
+            fail(where + ("questions",), "all must be of one kind and have the same points.")
+        slots = []
+        for place in range(raw["draw"]):
+            name = f"{raw['id']}-{place + 1}"
+            self._new(name, where)
+            changes = {"alternatives": tuple(members), "pool": raw["id"], "place": place}
+            slots.append(replace(members[place], id=name, **changes))
+        return slots
+
+    def question(self, raw: dict, where: tuple) -> Question:
+        """One question, with its variants."""
+        fail, kind = self.fail, raw.get("kind")
+        if kind not in KINDS:
+            fail(
+                where + (("kind",) if "kind" in raw else ()),
+                f"kind is {kind!r}; it must be one of {', '.join(KINDS)}.",
+            )
+        if "variants" not in raw:
+            fail.on_schema(validator(kind), raw, where)
+            self._new(raw["id"], where)
+            return self._built(raw, where)
+        fail.on_schema(validator("variants"), raw["variants"], where + ("variants",))
+        found = []
+        for index, variant in enumerate(raw["variants"]):
+            at = where + ("variants", index)
+            merged = {k: v for k, v in (raw | variant).items() if k not in ("variants", "values")}
+            merged = _filled(merged, variant.get("values", {}), fail, at)
+            fail.on_schema(validator(kind), merged, at)
+            built = self._built(merged, at)
+            found.append(replace(built, id=f"{raw['id']}/{index + 1}"))
+        self._new(raw["id"], where)
+        return replace(found[0], id=raw["id"], alternatives=tuple(found))
+
+    def _new(self, name: str, where: tuple) -> None:
+        if name in self.seen:
+            self.fail(where + ("id",), f"{name!r} is used twice; ids must differ.")
+        self.seen.add(name)
+
+    def _built(self, raw: dict, where: tuple) -> Question:
+        path, fail = self.path, self.fail
+        kind, points = raw["kind"], float(raw["points"])
+        values = {k: v for k, v in raw.items() if k not in ("kind", "points", "check")}
+        values["lesson"] = raw.get("lesson", self.lesson)
+        values["choices"] = tuple(Choice(**c) for c in raw.get("choices", ()))
+        values["wrong"] = tuple(Wrong(**w) for w in raw["wrong"])
+        values["parts"] = tuple(Part(**p) for p in raw.get("parts", ()))
+        values["partial"] = tuple(Partial(**p) for p in raw.get("partial", ()))
+        values["rubric"] = tuple(Criterion(**c) for c in raw.get("rubric", ()))
+        for name in ("hints", "covers", "claims"):
+            values[name] = tuple(raw.get(name, ()))
+        values["imports"] = tuple(raw.get("imports", ("numpy",)))
+        if kind in ("choice", "multiple"):
+            values["shuffle"] = raw.get("shuffle", self.shuffle)
+        values["pictures"] = _pictures(raw["prompt"], path.parent, fail, where + ("prompt",))
+        if kind == "code":
+            check = path.parent / "checks" / f"{raw['check']}.py"
+            if not check.is_file():
+                missing = f"there is no file checks/{raw['check']}.py beside the quiz."
+                fail(where + ("check",), missing)
+            values["check"] = check.read_text(encoding="utf-8")
+            for name in ("starter", "reference", "examples"):
+                _compiles(raw[name], fail, where + (name,))
+            for index, wrong in enumerate(raw["wrong"]):
+                _compiles(wrong["answer"], fail, where + ("wrong", index, "answer"))
+        question = Question(kind=kind, points=points, **values)
+        _check_meaning(question, fail, where)
+        return question
+
+
+def _filled(value: Any, values: dict, fail: _Failer, where: tuple) -> Any:
+    """A copy of plain data with ``<<names>>`` in its texts filled in."""
+    if isinstance(value, dict):
+        return {k: _filled(v, values, fail, where) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, values, fail, where) for v in value]
+    if not isinstance(value, str):
+        return value
+
+    def put(found: re.Match) -> str:
+        if found[1] not in values:
+            fail(where + ("values",), f"<<{found[1]}>> has no value in this variant.")
+        given = values[found[1]]
+        return given if isinstance(given, str) else f"{given:.12g}"
+
+    return re.sub(r"<<(\w+)>>", put, value)
+
+
+def _pictures(text: str, folder: Path, fail: _Failer, where: tuple) -> tuple:
+    """Names and bytes of the pictures that a prompt shows from beside the quiz."""
+    found = {}
+    for shows, name in PICTURE.findall(text):
+        if re.match(r"[a-z]+:", name):
+            fail(where, f"the picture {name} is not beside the quiz; put the file there.")
+        if not shows.strip():
+            fail(where, f"the picture {name} has no text that says what it shows: ![...]({name}).")
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            fail(where, f"there is no picture {name} beside the quiz.")
+        if path.suffix.lower() not in PICTURES:
+            fail(where, f"the picture {name} must be one of {', '.join(PICTURES)}.")
+        if path.stat().st_size > PICTURE_LIMIT:
+            fail(where, f"the picture {name} is larger than {PICTURE_LIMIT // 1000} kB.")
+        found[name] = path.read_bytes()
+    return tuple(found.items())
 
 
 def _compiles(source: str, fail: _Failer, where: tuple) -> None:
@@ -411,6 +285,8 @@ def _check_meaning(q: Question, fail: _Failer, where: tuple) -> None:
     for index, item in enumerate(q.partial):
         if item.score >= q.points:
             fail(where + ("partial", index, "score"), f"{item.score:g} is not below the points.")
+    if q.kind == "numeric" and not (q.tolerance or q.relative) and q.answer != round(q.answer):
+        fail(where, "a number that is not whole needs a tolerance, or relative: a share of it.")
     letters = ascii_lowercase[: len(q.choices)]
     for index, wrong in enumerate(q.wrong):
         at = where + ("wrong", index)

@@ -10,6 +10,7 @@ import ast
 import math
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -52,16 +53,20 @@ def parse_literal(source: str) -> Any:
         ) from None
 
 
-def parse_number(source: str) -> Any:
+def parse_number(source: str, unit: str = "") -> Any:
     """The number of the last ``answer = ...`` of a cell; None means not attempted.
 
     Arithmetic of numbers, of names that the cell gave a number before, and of ``round``, ``abs``,
-    ``min``, ``max``, ``sqrt``, ``exp``, ``log`` is evaluated. Anything else that is a plain value
-    comes back as it is. Raises Unclear for a decimal comma or a unit, NotALiteral for the rest.
+    ``min``, ``max``, ``sqrt``, ``exp``, ``log`` is evaluated. The question's own ``unit`` may stand
+    behind the number. Anything else that is a plain value comes back as it is. Raises Unclear for
+    a decimal comma or another unit, NotALiteral for the rest.
     """
     try:
         body = _body(source)
     except SyntaxError:
+        found = _with_its_unit(_last_line(source), unit)
+        if found is not None:
+            return found
         _tell_comma_or_unit(_last_line(source))
         raise NotALiteral(
             "The cell is not readable Python; write for example answer = 0.5."
@@ -81,6 +86,9 @@ def parse_number(source: str) -> Any:
         return None
     if isinstance(answer, ast.Constant) and isinstance(answer.value, str):
         text = answer.value.strip()
+        found = _with_its_unit(text, unit)
+        if found is not None:
+            return found
         _tell_comma_or_unit(text)
         try:
             inner = ast.parse(text, mode="eval").body if text else None
@@ -94,7 +102,8 @@ def parse_number(source: str) -> Any:
     except _NoNumber as error:
         if str(error):
             raise NotALiteral(str(error)) from None
-    return parse_literal(source)
+    found = _with_its_unit(_last_line(source), unit)  # such as 3e8 * m / s
+    return parse_literal(source) if found is None else found
 
 
 def _body(source: str) -> list[ast.stmt]:
@@ -193,6 +202,23 @@ def _value(node: ast.expr, names: dict[str, float]) -> float:
 
 def _of_module(node: ast.Attribute) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id in _MODULES
+
+
+def _with_its_unit(text: str, unit: str) -> float | None:
+    """The number before the question's own unit; None where there is none."""
+    text, unit = (unicodedata.normalize("NFKC", part).strip("\"' ") for part in (text, unit))
+    letters = [re.escape(letter) for letter in unit if not letter.isspace()]
+    head = re.fullmatch(r"(.*?)\s*\*?\s*" + r"\s*".join(letters), text) if letters else None
+    if head is None or not head[1]:
+        return None
+    try:
+        node = ast.parse(head[1], mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    try:
+        return _number(node, {})
+    except _NoNumber:
+        return None
 
 
 _FIGURE = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?"

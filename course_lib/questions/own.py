@@ -7,7 +7,7 @@ import numpy as np
 
 from course_lib.errors import CourseError
 from course_lib.questions import practice
-from course_lib.questions.format import Question
+from course_lib.questions.question import Question
 
 
 def mine_or_ours(question_id: str, namespace: dict[str, Any] | None = None) -> Callable:

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.questions.format import Question, load_bank
+from course_lib.questions.format import load_bank
 from course_lib.questions.progress import Progress
+from course_lib.questions.question import Question
 from course_lib.questions.scoring import answer_case, load_check, passed_parts, score_value
 from course_lib.questions.values import plain
 from course_lib.questions.verdict import Folded, Verdict

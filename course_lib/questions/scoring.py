@@ -13,8 +13,8 @@ from string import ascii_lowercase
 from typing import Any
 
 from course_lib.errors import CourseError
-from course_lib.questions.format import Part, Question
 from course_lib.questions.literals import NotALiteral, Unclear, parse_literal, parse_number
+from course_lib.questions.question import Part, Question
 from course_lib.questions.values import ATOL, RTOL, same
 
 UNKNOWN = ("waiting", "could_not_grade")  # states without a score
@@ -38,7 +38,8 @@ class Result:
     seconds: float = 0.0
 
 
-def _letters(value: Any, count: int) -> frozenset[str] | None:
+def letters_of(value: Any, count: int) -> frozenset[str] | None:
+    """The letters of a choice, ``count`` being allowed; None for nothing. Raises NotALiteral."""
     if value is None:
         return None
     items = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
@@ -51,7 +52,8 @@ def _letters(value: Any, count: int) -> frozenset[str] | None:
     return letters or None
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A finite number; None for nothing. Raises NotALiteral."""
     if isinstance(value, str):
         if not value.strip():
             return None
@@ -81,17 +83,17 @@ def score_value(question: Question, value: Any) -> Result:
 
     try:
         if q.kind == "numeric":
-            number = _number(value)
+            number = number_of(value)
             if number is None:
                 return result("not attempted", 0.0, "Not attempted.")
             text = f"{number:g}"
-            if any(_close(number, right, q.tolerance) for right in (q.answer, *q.also)):
+            if any(_close(number, x, q.tolerance, q.relative) for x in (q.answer, *q.also)):
                 return result("right", q.points, f"Right. {q.explanation}", text)
             for item in q.partial:
                 if _close(number, item.answer, item.tolerance):
                     return result("partial", item.score, item.why, text)
             return result("wrong", 0.0, f"{text} is outside the tolerance.", text)
-        letters = _letters(value, len(q.choices))
+        letters = letters_of(value, len(q.choices))
     except NotALiteral as error:
         return result("invalid", 0.0, str(error))
     if letters is None:
@@ -114,8 +116,8 @@ def score_value(question: Question, value: Any) -> Result:
     return result("partial" if share else "wrong", round(q.points * share, 4), reason, text)
 
 
-def _close(number: float, right: float, tolerance: float) -> bool:
-    return abs(number - right) <= tolerance + 1e-12 * abs(right)
+def _close(number: float, right: float, tolerance: float, relative: float = 0.0) -> bool:
+    return abs(number - right) <= max(tolerance, relative * abs(right)) + 1e-12 * abs(right)
 
 
 def _share(letters: frozenset[str], key: frozenset[str]) -> float:
@@ -126,7 +128,7 @@ def score_literal(question: Question, source: str) -> Result:
     """Score the answer cell of a choice, multiple or numeric question."""
     q = question
     try:
-        value = parse_number(source) if q.kind == "numeric" else parse_literal(source)
+        value = parse_number(source, q.unit) if q.kind == "numeric" else parse_literal(source)
     except Unclear as error:
         return Result(q.id, "waiting", None, q.points, f"{error} A person reads this answer.")
     except NotALiteral as error:

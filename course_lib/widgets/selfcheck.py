@@ -19,8 +19,8 @@ import traitlets
 
 from course_lib.errors import CourseError
 from course_lib.questions import practice, predicting
-from course_lib.questions.format import Question
 from course_lib.questions.progress import Progress
+from course_lib.questions.question import Question
 from course_lib.widgets.live import module
 
 
@@ -77,7 +77,7 @@ def _public(q: Question) -> dict:
         "unit": q.unit,
         "choices": [{"text": c.text, "why": c.why, "correct": c.correct} for c in q.choices],
         "answer": q.answer,
-        "tolerance": q.tolerance,
+        "tolerance": max(q.tolerance, q.relative * abs(q.answer or 0.0)),
         "explanation": q.explanation,
         "partial": [
             {"answer": p.answer, "tolerance": p.tolerance, "why": p.why} for p in q.partial

@@ -21,12 +21,19 @@ import quizlab  # noqa: E402
 
 from course_lib.grading import export, feedback  # noqa: E402
 
+ESSAY = "They leave **no rest**: $n = 2 k$ for a whole $k$.\n\n- two\n- four\n"
+
+
+def picture(browser, name):
+    if os.environ.get("COURSE_SCREENSHOTS"):
+        browser.screenshot(path=f"{os.environ['COURSE_SCREENSHOTS']}/{name}.png", full_page=True)
+
 
 @pytest.fixture
 def graded_course(tmp_path):
     course = quizlab.new_course(tmp_path / "course")
     (course / "course.yaml").write_text("before_closing: points\n")
-    quizlab.submit(course, "ann")
+    quizlab.submit(course, "ann", quizlab.RIGHT | {"mini-essay": ESSAY})
     quizlab.submit(
         course, "bob", {"mini-choice": "answer = 'a'", "mini-essay": "<script>x</script>"}
     )
@@ -46,19 +53,17 @@ def formgrader(graded_course, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "jupyter",
-        "server",
+        "course_lib.grading.cli",
+        "formgrader",
         "--no-browser",
         f"--port={port}",
-        "--allow-root",
-        f"--IdentityProvider.token={TOKEN}",
-        "--ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}",
     ]
     environment = os.environ | {"HOME": str(home), "JUPYTER_TOKEN": TOKEN}
+    environment |= {"COURSE_DIR": str(graded_course), "COURSE_BANK": str(quizlab.BANK)}
     environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=graded_course, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -92,11 +97,39 @@ def test_formgrader_shows_scores_and_takes_a_manual_grade(formgrader, graded_cou
     fields = browser.locator("input.score")
     values = [f.input_value() or f.get_attribute("placeholder") for f in fields.all()]
     assert [float(v) for v in values[:4]] == [1, 2, 2, 4], values
-    with browser.expect_response(
-        lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"
-    ):
+    # Names are hidden; what counts stands there, and the answer as it reads.
+    assert not browser.get_by_text("ann", exact=True).first.is_visible()
+    browser.wait_for_function("document.body.dataset.quizReady === 'true'", timeout=60_000)
+    frame = browser.frame_locator(".quiz-key iframe")
+    assert frame.locator("strong").inner_text() == "no rest"
+    assert frame.locator("math").count() == 2 and frame.locator("li").count() == 2
+    essay = browser.locator('.quiz-key[data-question="mini-essay"]')
+    assert "Their rest is zero, as for four." in essay.inner_text()
+    buttons = essay.get_by_role("button")
+
+    def saved():
+        return browser.expect_response(
+            lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"
+        )
+
+    with saved():
+        buttons.first.click()
+    picture(browser, "formgrader")
+    first = quizlab.mini().question("mini-essay").rubric[0]
+    assert float(fields.nth(4).input_value()) == first.points
+    comment = browser.locator("#mini-essay-comment")
+    assert comment.input_value() == f"\u2713 {first.points:g}: {first.text}"
+    with saved():
         fields.nth(4).fill("2.5")
         fields.nth(4).press("Tab")
+    # The next that waits is bob's essay; it is shown, and nothing in it lives.
+    browser.get_by_text("Next that waits").click()
+    browser.locator(".quiz-key iframe").wait_for(timeout=60_000)
+    assert "<script>x" in browser.frame_locator(".quiz-key iframe").locator("body").inner_text()
+    browser.go_back()
+    browser.wait_for_function("document.body.dataset.quizReady === 'true'", timeout=60_000)
+    pressed = browser.locator('.quiz-criterion[aria-pressed="true"]')
+    assert pressed.count() == 1  # the comment has kept it
     assert "<script>x" not in browser.content()
     pages = feedback.write_all(graded_course, quizlab.BANK)
     ann = next(p for p in pages if "ann" in str(p)).read_text()

@@ -8,7 +8,7 @@ constant, nothing, a library that agrees to everything, and the right numbers in
 
 from __future__ import annotations
 
-from course_lib.questions.format import Question
+from course_lib.questions.question import Question
 
 PATCHES = """
 import builtins, numpy as np

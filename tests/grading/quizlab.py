@@ -11,7 +11,8 @@ import yaml
 from nbgrader.api import Gradebook
 
 from course_lib.grading import build, grade
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 BANK = Path(__file__).parent / "bank"
 RIGHT_CODE = """
@@ -87,7 +88,7 @@ def graded(course: Path, **options) -> dict[str, dict]:
     return {record["student"]: record for record in report["submissions"]}
 
 
-def rules(course: Path, **fields) -> None:
+def rules(course: Path, /, **fields) -> None:
     """Write the course's rules; ``quizzes={"mini": {...}}`` and so on."""
     (course / "course.yaml").write_text(yaml.safe_dump(fields))
 

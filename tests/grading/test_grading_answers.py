@@ -199,4 +199,4 @@ def test_what_may_not_be_read_could_not_be_graded_and_stops_nobody(course, monke
 
 def test_the_page_says_beforehand_how_a_number_is_written():
     text = cell(notebook({}), "mini-number-text")["source"]
-    assert "answer = 8/10" in text and "No comma, no unit" in text
+    assert "answer = 8/10" in text and "a comma is not" in text

@@ -10,7 +10,8 @@ import pytest
 from course_lib.grading import build, grade, judge, sandbox, score
 from course_lib.grading.inside import wire
 from course_lib.questions import scoring
-from course_lib.questions.format import Quiz, load_bank
+from course_lib.questions.format import load_bank
+from course_lib.questions.question import Quiz
 
 ROOT = Path(__file__).parents[2]
 GRADED = load_bank(ROOT / "quizzes" / "bank")

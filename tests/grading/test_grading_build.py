@@ -13,7 +13,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 
 from course_lib.grading import build
-from course_lib.questions.format import Choice, Criterion, Part, Partial, Wrong
+from course_lib.questions.question import Choice, Criterion, Part, Partial, Wrong
 
 PUBLIC = {"id", "prompt", "starter", "examples", "unit"}  # text fields that a student sees
 NOT_TEXT = {
@@ -29,6 +29,14 @@ NOT_TEXT = {
     "claims",
     "also",
     "credit",
+    "relative",
+    "shuffle",
+    "alternatives",
+    "pool",
+    "place",
+    "order",
+    "variant",
+    "pictures",
 }
 
 
@@ -100,7 +108,7 @@ def test_cells_and_metadata_of_the_release_have_exactly_the_known_structure():
         extra = {"execution_count", "outputs"} if cell["cell_type"] == "code" else set()
         assert set(cell) == {"cell_type", "id", "metadata", "source"} | extra
         mark = cell["metadata"]["nbgrader"]
-        assert set(cell["metadata"]) - {"nbgrader"} <= {"deletable", "editable"}
+        assert set(cell["metadata"]) - {"nbgrader"} <= {"deletable", "editable", "jupyter"}
         assert set(mark) == marks | ({"points"} if mark["grade"] else set())
         if mark["grade"]:
             assert mark["solution"] and not mark["locked"]

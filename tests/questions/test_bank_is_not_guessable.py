@@ -1,77 +1,32 @@
 """Who knows nothing gets little: length, place and number of the graded choices tell no key."""
 
-from collections import Counter
 from pathlib import Path
-from statistics import mean
-from string import ascii_lowercase
 
 import pytest
 
-from course_lib.questions.format import Choice, Question, load_bank
-from course_lib.questions.scoring import score_value
+from course_lib.questions import lint
+from course_lib.questions.format import load_bank
+from course_lib.questions.lint import (
+    FIRST_OPTION,
+    LENGTHS,
+    MOST_BY_LENGTH,
+    MOST_BY_PLACE,
+    by_length,
+    by_place,
+    earned,
+    everything,
+    first_option,
+    longest,
+    of,
+)
+from course_lib.questions.question import Choice, Question
 
-# The rules. A bank of four choices that tells nothing has shares of a quarter.
-MOST_BY_LENGTH = 0.45  # share of the right choices that are the longest, the second longest, ...
-MOST_BY_PLACE = 0.45  # share of the right choices that stand at one letter
-FIRST_OPTION = (0.30, 0.70)  # share of multiple questions in which option a is right
 MOST_BY_STRATEGY = 0.40  # share of the points that a rule without knowledge may earn
-LENGTHS = 1.3  # longest over shortest choice of a question
 
 BANK = load_bank(Path(__file__).parents[2] / "quizzes" / "bank")
 QUESTIONS = [
     q for name in ("lesson01", "lesson02", "lesson03") for q in BANK[name].questions if q.choices
 ]
-
-
-def of(kind, questions):
-    return [q for q in questions if q.kind == kind]
-
-
-def right(question):
-    return next(c for c in question.choices if c.correct)
-
-
-def longer(question):
-    """How many choices are longer than the right one."""
-    return sum(len(c.text) > len(right(question).text) for c in question.choices)
-
-
-def shorter(question):
-    return sum(len(c.text) < len(right(question).text) for c in question.choices)
-
-
-def by_length(questions):
-    choice = of("choice", questions)
-    return {
-        "longest": mean(longer(q) == 0 for q in choice),
-        "second longest": mean(longer(q) == 1 for q in choice),
-        "second shortest": mean(shorter(q) == 1 for q in choice),
-        "shortest": mean(shorter(q) == 0 for q in choice),
-    }
-
-
-def by_place(questions):
-    choice = of("choice", questions)
-    return {k: n / len(choice) for k, n in Counter(q.key[0] for q in choice).items()}
-
-
-def first_option(questions):
-    return mean("a" in q.key for q in of("multiple", questions))
-
-
-def everything(question):
-    return list(ascii_lowercase[: len(question.choices)])
-
-
-def longest(question):
-    lengths = [len(c.text) for c in question.choices]
-    return ascii_lowercase[lengths.index(max(lengths))]
-
-
-def earned(questions, answer):
-    """The share of all points that one rule earns."""
-    points = sum(score_value(q, answer(q)).score for q in questions)
-    return points / sum(q.points for q in questions)
 
 
 def test_the_length_of_a_choice_does_not_tell_whether_it_is_right():
@@ -122,3 +77,12 @@ def test_a_bank_that_tells_its_keys_is_found_out():
     assert by_length(told)["longest"] == by_place(told)["a"] == first_option(told) == 1
     assert earned(told[1:], everything) == pytest.approx(2 / 3, abs=1e-4)
     assert earned(told[:1], longest) == earned(told[:1], lambda q: "a") == 1
+
+
+def test_a_guess_earns_one_choice_of_four_and_the_mean_of_all_sets_of_ticks():
+    choices = tuple(Choice(f"text {k}", "why", k < 2) for k in range(4))
+    one = Question("one", "01", "choice", 2.0, "?", choices=choices)
+    several = Question("several", "01", "multiple", 3.0, "?", choices=choices)
+    # Of the 15 sets: {a}, {b} half; {a, b} all; {a, b, x} twice half; all others nothing.
+    assert lint.by_guessing(several) == pytest.approx((0.5 + 0.5 + 1 + 0.5 + 0.5) / 15)
+    assert lint.guessing([one]) == 0.25
