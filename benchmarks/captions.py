@@ -1,0 +1,68 @@
+"""Choose the settings of claims C31 to C34 on draws of their own.
+
+    python benchmarks/captions.py towers      epochs and rate of every tower and rival
+    python benchmarks/captions.py scratch     the same of the scratch tower, on one draw
+    python benchmarks/captions.py heads       rate and steps of every head, by number of labels
+
+Prints means over the draws 900 to 902, which no claim measures, and the best setting of each. What
+was chosen stands in `SETTINGS` (claims/trials/captions.py) and `HEADS` (claims/trials/prompts.py).
+Among settings within half a point of the best the shortest is taken.
+"""
+
+import sys
+from itertools import product
+from statistics import mean
+
+from course_lib.claims.trials import captions, prompts
+from course_lib.lab.looks import PIXELS, RANDOM
+
+DRAWS = (900, 901, 902)
+RATES, EPOCHS = (1e-3, 3e-3, 1e-2), (15, 30)
+SCRATCH_RATES, SCRATCH_EPOCHS = (5e-4, 1e-3, 3e-3), (8,)
+HEAD_RATES, STEPS = (1e-3, 3e-3, 1e-2), (10, 30, 100)
+TOWERS = (captions.CAPTIONS, captions.STEM, captions.LABELS, RANDOM, PIXELS)
+CLOSE = 0.005
+
+
+def main(what: str) -> None:
+    if what == "heads":
+        choose_heads()
+    elif what == "scratch":
+        choose_towers((captions.SCRATCH,), DRAWS[:1], SCRATCH_EPOCHS, SCRATCH_RATES)
+    else:
+        choose_towers(TOWERS, DRAWS, EPOCHS, RATES)
+
+
+def choose_towers(towers, draws, epochs, rates) -> None:
+    scores: dict = {}
+    for seed, name, (passes, rate) in product(draws, towers, product(epochs, rates)):
+        trial = {"tower": name, "without": "", "seed": seed, "pictures": 4_000, "each": 10,
+                 "epochs": passes, "rate": rate}  # fmt: skip
+        found = captions.joint_space(trial)
+        scores.setdefault(name, {}).setdefault((passes, rate), []).append(found["unseen"])
+        print(name, seed, passes, rate, {k: v for k, v in found.items() if k != "instead"})
+    for name, table in scores.items():
+        tell(name, table)
+
+
+def choose_heads() -> None:
+    scores: dict = {}
+    heads = product(DRAWS, prompts.METHODS, (1, 2, 4, 8, 16, 32), product(STEPS, HEAD_RATES))
+    for seed, name, labels, (steps, rate) in heads:
+        trial = {"method": name, "labels": labels, "seed": seed, "pictures": 4_000, "each": 20,
+                 "pool": 32, "rate": rate, "steps": steps}  # fmt: skip
+        table = scores.setdefault(f"{name}, {labels} labels", {})
+        table.setdefault((steps, rate), []).append(prompts.few_shot(trial)["test"])
+    for name, table in scores.items():
+        tell(name, table)
+
+
+def tell(name: str, table: dict) -> None:
+    means = {setting: mean(scores) for setting, scores in table.items()}
+    best = max(means.values())
+    chosen = next(setting for setting, score in means.items() if score >= best - CLOSE)
+    print(name, {setting: round(score, 3) for setting, score in means.items()}, "->", chosen)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
