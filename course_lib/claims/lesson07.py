@@ -124,7 +124,7 @@ C31b = Claim(
         Part("colour named by prompt, late stages (chance 12 %)", colour(CAPTIONS), below=0.2,
              unit=SHARE),
         Part("the same captions with the stem's features minus without, colour named",
-             colour(STEM) - colour(CAPTIONS), above=0.1),
+             colour(STEM) - colour(CAPTIONS), above=0.05),
     ),
     details=(
         Part("colour labels minus captions, the same late features", colour(LABELS)

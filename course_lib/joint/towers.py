@@ -18,7 +18,7 @@ SPACE = 128  # length of the vectors in the joint space
 BATCH = 256
 WARMEST = math.log(100.0)  # CLIP's bound on the scale: cosines are multiplied by 100 at most
 
-Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class PictureTower(nn.Sequential):
@@ -83,16 +83,18 @@ class TwoTowers(nn.Module):
         return F.normalize(self.text(*self.vocabulary.bags(captions)), dim=1)
 
 
-def contrastive_loss(pictures: Tensor, texts: Tensor, scale: Tensor, same: Tensor) -> Tensor:
+def contrastive_loss(pictures: Tensor, texts: Tensor, scale: Tensor | float) -> Tensor:
     """CLIP's loss: each picture should find its caption among all of the batch, and the reverse.
 
     pictures, texts: (n, d) unit vectors, row i of both belongs together. scale: of the cosines.
-    same: (n, n) bool, whether captions i and j are the same words; then either is right, each in
-    equal parts. With n different captions this is the loss of the CLIP paper (figure 3 there).
+    Gives the mean cross-entropy of both directions (figure 3 of the CLIP paper).
+
+    Captions that are equal need no care. They have one and the same vector, and then the sum over
+    their rows is what it would be if every row shared its target among them in equal parts.
     """
     logits = scale * pictures @ texts.T
-    target = same / same.sum(1, keepdim=True)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 def train_towers(
@@ -130,13 +132,11 @@ def training(
     inputs: (n, ...), what the picture tower takes.
     Random numbers are torch's own: seed them.
     """
-    numbers = {caption: number for number, caption in enumerate(dict.fromkeys(captions))}
-    kind = torch.tensor([numbers[caption] for caption in captions])
 
     def loss_of(rows: Tensor) -> Tensor:
         bags = towers.vocabulary.bags([captions[i] for i in rows.tolist()])
         pictures, texts = towers(inputs[rows], *bags)
-        return loss(pictures, texts, towers.scale, kind[rows][:, None] == kind[rows])
+        return loss(pictures, texts, towers.scale)
 
     return optimise(towers, len(inputs), loss_of, epochs, rate)
 
