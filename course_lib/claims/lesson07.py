@@ -1,5 +1,7 @@
 """Lesson 07: transfer learning everywhere (C31 to C34)."""
 
+from collections.abc import Mapping
+
 from course_lib.claims.trials.captions import (
     AS_USUAL,
     CAPTIONS,
@@ -7,10 +9,10 @@ from course_lib.claims.trials.captions import (
     NEVER,
     SCRATCH,
     STEM,
-    beside_scratch,
     by_caption,
     joint_space,
     trials_of,
+    with_rivals,
 )
 from course_lib.claims.trials.prompts import (
     FEATURES,
@@ -33,9 +35,16 @@ from course_lib.measure.figures import Look
 # ---- C31, C34: pictures and words ----
 
 DRAWS = tuple(range(10))
-CLIP_LIVE = {"seeds": (0, 1), "pictures": 1_200, "each": 5, "scratch_draws": 0}
-CLIP_QUICK = {"seeds": (0,), "pictures": 300, "each": 2, "scratch_draws": 0, "most_epochs": 5}
-CLIP_STUDY = {"seeds": DRAWS, "pictures": 4_000, "each": 10, "scratch_draws": 4}
+CLIP_LIVE = {"seeds": (0, 1), "pictures": 1_200, "each": 5, "scratch_draws": 0, "random_draws": 0}
+CLIP_QUICK = {
+    "seeds": (0,),
+    "pictures": 300,
+    "each": 2,
+    "scratch_draws": 0,
+    "random_draws": 0,
+    "most_epochs": 5,
+}
+CLIP_STUDY = {"seeds": DRAWS, "pictures": 4_000, "each": 10, "scratch_draws": 3, "random_draws": 4}
 WORDS_NEED = "captions with known words"
 TOWER_LOOKS = {
     CAPTIONS: Look("#0072B2", "-", "s"),
@@ -52,23 +61,23 @@ SHOT_LOOKS = {
 }
 
 
-def unseen(tower: str, **where) -> Quantity:
-    return value("unseen", tower=tower, **where)
+def unseen(tower: str, draws: Mapping[str, object] | None = None) -> Quantity:
+    return value("unseen", draws, tower=tower)
 
 
 def new(tower: str) -> Quantity:
     return value("new", tower=tower)
 
 
-def colour(tower: str) -> Quantity:
-    return value("colour", tower=tower)
+def colour(tower: str, draws: Mapping[str, object] | None = None) -> Quantity:
+    return value("colour", draws, tower=tower)
 
 
 def shots(method: str, labels: int) -> Quantity:
     return value("test", method=method, labels=labels)
 
 
-PAIRED = {"beside scratch": True}
+SCRATCH_DRAWS, RANDOM_DRAWS = {"beside scratch": True}, {"beside random": True}
 SHOTS = (1, 2, 4, 8, 16, 32)
 
 C31 = Claim(
@@ -88,21 +97,20 @@ C31 = Claim(
         Part("captions minus factor labels, pairs new to WorldNet too",
              new(CAPTIONS) - new(LABELS), above=-0.05),
         Part("frozen WorldNet minus the whole net from scratch, pairs never captioned",
-             value("unseen", {"tower": CAPTIONS, **PAIRED})
-             - value("unseen", {"tower": SCRATCH, **PAIRED}), above=0.2),
+             unseen(CAPTIONS, SCRATCH_DRAWS) - unseen(SCRATCH, SCRATCH_DRAWS), above=0.2),
         Part("frozen WorldNet minus a random frozen net, pairs never captioned",
-             unseen(CAPTIONS) - unseen(RANDOM), above=0.2),
+             unseen(CAPTIONS, RANDOM_DRAWS) - unseen(RANDOM, RANDOM_DRAWS), above=0.2),
         Part("captions minus pixels, pairs never captioned", unseen(CAPTIONS) - unseen(PIXELS),
              above=0.2),
     ),
     trials=lambda size: trials_of(size, [(tower, "") for tower in size["towers"]]),
     measure=joint_space,
-    tidy=beside_scratch,
+    tidy=with_rivals,
     plot=Bars("tower", {"unseen": "pairs never captioned", "new": "new to WorldNet too"},
               looks=TOWER_LOOKS, title="{pictures} captioned pictures"),
     live={**CLIP_LIVE, "towers": (CAPTIONS, LABELS, PIXELS)},
     quick={**CLIP_QUICK, "towers": (CAPTIONS, LABELS, PIXELS)},
-    full={**CLIP_STUDY, "towers": (CAPTIONS, LABELS, RANDOM, PIXELS, SCRATCH)},
+    full={**CLIP_STUDY, "towers": (CAPTIONS, STEM, LABELS, RANDOM, PIXELS, SCRATCH)},
     why_not=WORDS_NEED,
     note="Every draw has pictures, captions and 72 never captioned pairs of its own, three "
     "textures of each of the 24 shapes; 36 of the pairs have a shape or a texture that WorldNet "
@@ -129,12 +137,13 @@ C31b = Claim(
     details=(
         Part("colour labels minus captions, the same late features", colour(LABELS)
              - colour(CAPTIONS), below=0.1),
-        Part("a random frozen net minus WorldNet, colour named", colour(RANDOM) - colour(CAPTIONS),
-             above=0.0),
+        Part("a random frozen net minus WorldNet, colour named", colour(RANDOM, RANDOM_DRAWS)
+             - colour(CAPTIONS, RANDOM_DRAWS), above=0.0),
         Part("pixels minus captions, colour named", colour(PIXELS) - colour(CAPTIONS), above=0.1),
     ),
     trials=lambda size: trials_of(size, [(tower, "") for tower in size["towers"]]),
     measure=joint_space,
+    tidy=with_rivals,
     plot=Bars("tower", {"colour": "colour named, of eight"}, looks=TOWER_LOOKS,
               title="{pictures} captioned pictures, colour in half of the captions"),
     live={**CLIP_LIVE, "towers": (CAPTIONS, STEM, PIXELS)},

@@ -27,7 +27,8 @@ def tap(net: Backbone, x: Tensor, grids: Mapping[str, int] = LATE) -> Tensor:
 def tower_features(net: Backbone, pictures: Tensor, grids: Mapping[str, int] = LATE) -> Tensor:
     """float32 (n, d) on the CPU from uint8 pictures; the net stays as it is. d is 832 by default.
 
-    A mean over a whole map says what is there; layer3's four fields say roughly where.
+    A mean over a whole map says what is there; layer3's four fields say roughly where. The stages'
+    numbers stand in the net's order, so the last ones are those of the late stages.
     """
     parts = []
     with torch.inference_mode(), evaluating(net):

@@ -31,17 +31,16 @@ def new_to_worldnet(pairs: Tensor) -> Tensor:
     return ~(old_shape & (pairs[:, 1] < len(SOURCE_TEXTURES)))
 
 
-def captioned_scenes(n: int, seed: int, start: int = 0, without_shape: int = -1) -> Scenes:
+def captioned_scenes(n: int, seed: int, start: int = 0, without: str = "") -> Scenes:
     """n scenes whose pairs are captioned in this draw: all pairs but `unseen_pairs(seed)`.
 
-    start: number of the first scene, as for `world.sample`. without_shape: a shape that no scene
-    shows.
+    start: number of the first scene, as for `world.sample`. without: a shape that no scene shows.
     """
     open_ = torch.ones(len(SHAPES), len(TEXTURES), dtype=torch.bool)
     shapes, textures = unseen_pairs(seed).T
     open_[shapes, textures] = False
-    if without_shape >= 0:
-        open_[without_shape] = False
+    if without:
+        open_[SHAPES.index(without)] = False
     pairs = open_.nonzero()
     scenes = world.sample(n, seed=_stream(seed, 1), start=start)
     which = choice(scenes.seed, scenes.index, "captioned pair", len(pairs))

@@ -69,7 +69,7 @@ class CaptionSearch(LiveWidget):
             found["pictures"].append(
                 {"number": place, "cosine": round(cosine, 3), "says": self._says(place)}
             )
-        for word in dict.fromkeys(said):
+        for word in (word for word in dict.fromkeys(said) if word not in unknown):
             for factor in ("shape", "texture", "colour", "size"):
                 if word in self._words[factor]:
                     has = [self._words[factor][place] == word for place in places.tolist()]

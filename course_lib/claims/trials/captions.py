@@ -53,12 +53,21 @@ class Captioned(NamedTuple):
     pictures: Tensor
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def captioned(seed: int, pictures: int, without: str = "") -> Captioned:
-    """The captioned pictures of a draw. without: a shape that none of them shows."""
-    shape = world.SHAPES.index(without) if without else -1
-    scenes = captioned_scenes(pictures, seed, without_shape=shape)
+    """The captioned pictures of a draw. without: a shape whose pictures are left out."""
+    if without:
+        everything = captioned(seed, pictures)
+        rows = kept_rows(everything.scenes, without)
+        said = [everything.captions[i] for i in rows.tolist()]
+        return Captioned(everything.scenes[rows], said, everything.pictures[rows])
+    scenes = captioned_scenes(pictures, seed)
     return Captioned(scenes, words.captions(scenes), world.render(scenes))
+
+
+def kept_rows(scenes: world.Scenes, without: str) -> Tensor:
+    """Numbers of the scenes that do not show this shape."""
+    return (scenes.shape != world.SHAPES.index(without)).nonzero()[:, 0]
 
 
 @lru_cache(maxsize=1)
@@ -83,14 +92,26 @@ def reader(name: str, seed: int, pictures: int) -> Callable[[Tensor], Tensor]:
 def features_of(name: str, seed: int, pictures: int, each: int = 0, without: str = "") -> Tensor:
     """Features, as a way of learning reads them, of a draw's test pictures, `each` of a pair, or of
     its captioned ones where `each` is 0."""
-    read = name if name in (STEM, RANDOM, PIXELS) else CAPTIONS
-    return _features_of(read, seed, pictures, each, without)
+    if without:
+        rows = kept_rows(captioned(seed, pictures).scenes, without)
+        return features_of(name, seed, pictures, each)[rows]
+    if name in (RANDOM, PIXELS):
+        return _features_of(name, seed, pictures, each)
+    found = _features_of(STEM, seed, pictures, each)
+    return found if name == STEM else found[:, -late_numbers() :]
 
 
 @cache.kept(maxsize=6)
-def _features_of(name: str, seed: int, pictures: int, each: int, without: str) -> Tensor:
-    shown = tested(seed, each)[1] if each else captioned(seed, pictures, without).pictures
+def _features_of(name: str, seed: int, pictures: int, each: int) -> Tensor:
+    shown = tested(seed, each)[1] if each else captioned(seed, pictures).pictures
     return reader(name, seed, pictures)(shown)
+
+
+@cache.kept(maxsize=1)
+def late_numbers() -> int:
+    """How many of STEM's features are those of the late stages, which stand last."""
+    shown = torch.zeros(1, 3, world.SIZE, world.SIZE, dtype=torch.uint8)
+    return tower_features(transfer.backbone(), shown).shape[1]
 
 
 # ---- training ------------------------------------------------------------------------------------
@@ -104,9 +125,7 @@ class WholeNet(nn.Module):
 
     def __init__(self, net: Backbone):
         super().__init__()
-        with torch.no_grad():
-            numbers = tap(net, torch.zeros(1, 3, world.SIZE, world.SIZE)).shape[1]
-        self.net, self.tower = net, PictureTower(numbers)
+        self.net, self.tower = net, PictureTower(late_numbers())
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.tower(tap(self.net, self.net.prepare(pictures)))
@@ -161,11 +180,13 @@ def classified(trial: dict, labels: list[Tensor], sizes: list[int]) -> list[Tens
 
 
 def trials_of(size: dict, ways: list[tuple[str, str]]) -> list[dict]:
-    """Trials of some (tower, shape that is never captioned), draw by draw. The scratch tower, which
-    costs most, comes last and in the first `scratch_draws` only."""
-    asked = [(seed, *way) for seed in size["seeds"] for way in ways if way[0] != SCRATCH]
-    if any(name == SCRATCH for name, _ in ways):
-        asked += [(seed, SCRATCH, "") for seed in size["seeds"][: size["scratch_draws"]]]
+    """Trials of some (tower, whether the draw's word is left out), draw by draw.
+
+    Those that cost most, with a net of their own, come last and in the first draws only.
+    """
+    costly = {SCRATCH: size["scratch_draws"], RANDOM: size["random_draws"]}
+    asked = [(seed, *way) for seed in size["seeds"] for way in ways if way[0] not in costly]
+    asked += [(seed, name, "") for name, _ in ways for seed in size["seeds"][: costly.get(name, 0)]]
     return [
         {"tower": name, "without": word_of(seed) if without else "", "seed": seed,
          "pictures": size["pictures"], "each": size["each"], **settings(name, size)}
@@ -282,7 +303,10 @@ def by_caption(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(captions=np.where(rows["without"] == "", AS_USUAL, NEVER))
 
 
-def beside_scratch(rows: pd.DataFrame) -> pd.DataFrame:
-    """A column more: whether the scratch tower was trained in the draw, which only some have."""
-    draws = rows.loc[rows["tower"] == SCRATCH, "seed"]
-    return rows.assign(**{"beside scratch": rows["seed"].isin(draws)})
+def with_rivals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns more: whether the draw has the scratch tower, and a random net; only some have."""
+
+    def has(tower: str) -> pd.Series:
+        return rows["seed"].isin(rows.loc[rows["tower"] == tower, "seed"])
+
+    return rows.assign(**{"beside scratch": has(SCRATCH), "beside random": has(RANDOM)})
