@@ -58,7 +58,7 @@ def few_shot(trial: dict) -> dict:
         space = towers_of(CAPTIONS, trial["seed"], trial["pictures"], **SETTINGS[CAPTIONS])
         prompt = class_vectors(space, prompts_for(pairs))
         start = torch.zeros_like(prompt) if method == PROBE else prompt
-        tower, head = space.picture, Head(start, float(space.scale))
+        tower, head = space.picture, Head(start, space.scale.item())
     else:
         tower, head = Standardised(few), Head(torch.zeros(len(pairs), few.shape[1]), SCALE)
     if method == PROMPT:
@@ -74,6 +74,16 @@ def few_shot(trial: dict) -> dict:
 def prompt_as_level(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows in which the prompt has no number of labels: a level beside the curves."""
     return rows.assign(labels=rows["labels"].where(rows["method"] != PROMPT))
+
+
+def overtakes(rows: pd.DataFrame) -> int | None:
+    """The labels per class from which the probe on the joint space stays ahead of the prompt, by
+    means over draws; None where it is behind at the end."""
+    means = rows.groupby(["method", "labels"])["test"].mean()
+    ahead = means[PROBE].sort_index() > means[PROMPT].iloc[0]
+    behind = [k for k, leads in ahead.items() if not leads]
+    rest = [k for k in ahead.index if not behind or k > max(behind)]
+    return int(min(rest)) if rest else None
 
 
 class Standardised(nn.Module):
