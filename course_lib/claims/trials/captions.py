@@ -35,7 +35,7 @@ SETTINGS = {
     CAPTIONS: {"epochs": 8, "rate": 3e-3},
     STEM: {"epochs": 8, "rate": 3e-3},
     LABELS: {"epochs": 8, "rate": 3e-3},
-    SCRATCH: {"epochs": 8, "rate": 3e-3},
+    SCRATCH: {"epochs": 16, "rate": 3e-3},
     RANDOM: {"epochs": 30, "rate": 3e-3},
     PIXELS: {"epochs": 15, "rate": 1e-3},
 }
