@@ -177,10 +177,10 @@ def test_c31c_wants_the_word_named_with_captions_and_not_without(never, usual, v
 
 def shots(prompt=0.9, probe=None, started=None):
     """Rows of C34; probe, started: accuracy by labels per class, over the usual ones."""
-    usual = {k: 0.2 + 0.15 * n for n, k in enumerate(lesson07.SHOTS)}
+    usual = {k: 0.2 + 0.15 * n for n, k in enumerate(prompts.LABELLED)}
     curves = {method: dict(usual) for method in prompts.METHODS}
     curves[prompts.PROBE] |= {16: 0.95, **(probe or {})}
-    curves[prompts.STARTED] = {**dict.fromkeys(lesson07.SHOTS, 0.93), **(started or {})}
+    curves[prompts.STARTED] = {**dict.fromkeys(prompts.LABELLED, 0.93), **(started or {})}
     curves[prompts.PROMPT] = {0: prompt}
     return pd.DataFrame(
         [
