@@ -24,7 +24,7 @@ from course_lib.claims.trials.prompts import (
     TOWER_TOO,
     few_shot,
     few_shot_trials,
-    prompt_as_level,
+    with_level,
 )
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import PIXELS, RANDOM
@@ -210,9 +210,9 @@ C34 = Claim(
     ),
     trials=few_shot_trials,
     measure=few_shot,
-    tidy=prompt_as_level,
-    plot=Lines("labels", {"test": "test accuracy"}, by="method", log=True,
-               xlabel="labelled pictures per class", looks=SHOT_LOOKS,
+    tidy=with_level,
+    plot=Lines("labels", {"wrong": "test pictures named wrong"}, by="method", log=True,
+               logs=("wrong",), xlabel="labelled pictures per class", looks=SHOT_LOOKS,
                title="36 pairs that neither captions nor WorldNet know"),
     live={"seeds": (0, 1), "pictures": 1_200, "each": 5, "pool": 16, "random_draws": 0,
           "labels": (1, 4, 16), "methods": (PROBE, STARTED, PIXELS)},

@@ -206,7 +206,7 @@ def shots(prompt=0.9, probe=None, started=None):
 def test_c34_wants_prompt_probe_and_started_head_in_their_order(changed, verdict):
     result = result_of(lesson07.C34, shots(**changed), all_of_them=True)
     assert result.verdict == verdict
-    level = prompts.prompt_as_level(result.rows)
+    level = prompts.with_level(result.rows)
     assert level.loc[level["method"] == prompts.PROMPT, "labels"].isna().all()
 
 

@@ -101,7 +101,7 @@ def features_of(name: str, seed: int, pictures: int, each: int = 0, without: str
     return found if name == STEM else found[:, -late_numbers() :]
 
 
-@cache.kept(maxsize=6)
+@cache.kept(maxsize=8)
 def _features_of(name: str, seed: int, pictures: int, each: int) -> Tensor:
     shown = tested(seed, each)[1] if each else captioned(seed, pictures).pictures
     return reader(name, seed, pictures)(shown)

@@ -77,10 +77,11 @@ def few_shot(trial: dict) -> dict:
     method, pairs = trial["method"], _pairs(trial["seed"])
     how = trial["pictures"], trial["each"], trial["pool"]
     pool, test = _features(_kind(method), trial["seed"], *how)
+    how_trained = SETTINGS[CAPTIONS].values()  # as in C31, whose towers may be there already
     few = pool[:, : trial["labels"]].flatten(0, 1)
     labels = torch.arange(len(pairs)).repeat_interleave(trial["labels"])
     if method in (PROMPT, PROBE, STARTED, TOWER_TOO):
-        space = towers_of(CAPTIONS, trial["seed"], trial["pictures"], **SETTINGS[CAPTIONS])
+        space = towers_of(CAPTIONS, trial["seed"], trial["pictures"], *how_trained, "")
         prompt = class_vectors(space, prompts_for(pairs))
         start = torch.zeros_like(prompt) if method == PROBE else prompt
         tower, head = space.picture, Head(start, space.scale.item())
@@ -96,12 +97,16 @@ def few_shot(trial: dict) -> dict:
         return {"test": share(net(test).argmax(1) == right)}
 
 
-def prompt_as_level(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows in which the prompt has no number of labels: a level beside the curves; and a column
-    more: whether the draw has a random net."""
+def with_level(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which the prompt has no number of labels: a level beside the curves.
+
+    Columns more: wrong, the share of test pictures that are named wrong, for a logarithmic axis at
+    least one in a thousand; beside random, whether the draw has a random net.
+    """
     some = rows["seed"].isin(rows.loc[rows["method"] == RANDOM, "seed"])
     level = rows["labels"].where(rows["method"] != PROMPT)
-    return rows.assign(labels=level, **{"beside random": some})
+    wrong = (1 - rows["test"]).clip(lower=1e-3)
+    return rows.assign(labels=level, wrong=wrong, **{"beside random": some})
 
 
 def overtakes(rows: pd.DataFrame) -> int | None:
