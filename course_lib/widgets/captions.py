@@ -54,14 +54,21 @@ class CaptionSearch(LiveWidget):
         unknown: its words that no caption of the training had, which are left out. pictures: of
         each its number, its cosine with the caption and what it shows, the nearest first; none
         where no word is known. shown: for each shape, texture, colour or size that it names how
-        many of them show it.
+        many of them show it. all: how many pictures show every one of these, and how many of those
+        are among the 12.
         """
         from course_lib.joint import nearest
         from course_lib.joint.words import split_words
 
         caption = _checked(caption)
         said, unknown = split_words(caption), self._towers.vocabulary.unknown(caption)
-        found: dict = {"caption": caption, "unknown": unknown, "pictures": [], "shown": {}}
+        found: dict = {
+            "caption": caption,
+            "unknown": unknown,
+            "pictures": [],
+            "shown": {},
+            "all": (),
+        }
         if set(said) <= set(unknown):
             return found
         places, cosines = nearest(self._towers, self._vectors, caption, SHOWN)
@@ -69,11 +76,14 @@ class CaptionSearch(LiveWidget):
             found["pictures"].append(
                 {"number": place, "cosine": round(cosine, 3), "says": self._says(place)}
             )
+        among, whole = places.tolist(), set(range(len(self._pictures)))
         for word in (word for word in dict.fromkeys(said) if word not in unknown):
             for factor in ("shape", "texture", "colour", "size"):
                 if word in self._words[factor]:
-                    has = [self._words[factor][place] == word for place in places.tolist()]
-                    found["shown"][word] = sum(has)
+                    found["shown"][word] = sum(self._words[factor][k] == word for k in among)
+                    whole = {k for k in whole if self._words[factor][k] == word}
+        if len(found["shown"]) > 1:
+            found["all"] = (len(whole), len(whole & set(among)))
         return found
 
     def find(self, caption: str) -> None:
@@ -133,6 +143,10 @@ def told(found: dict, count: int) -> str:
     shown = ", ".join(f"{word} {n}" for word, n in found["shown"].items())
     text = f"The {len(found['pictures'])} nearest of {count:,} pictures."
     text += f" How many of them show each word: {shown}." if shown else ""
+    if found["all"]:
+        text += (
+            f" {found['all'][0]} of all pictures show all of it, {found['all'][1]} of the nearest."
+        )
     return text + (f" No caption ever had, so they are left out: {unknown}." if unknown else "")
 
 

@@ -39,8 +39,14 @@ def test_it_counts_how_many_of_the_nearest_show_each_word(search, monkeypatch):
     search._words["shape"][:3] = ["heart"] * 3
     search._words["colour"][5:7] = ["red"] * 2
     search._words["colour"][30] = "blue"
+    search._words["shape"][29:31] = ["heart"] * 2
     found = search.nearest("a red heart, not a blue fish")
-    assert found["shown"] == {"red": 2, "heart": 3, "blue": 0}
+    assert found["shown"] == {"red": 2, "heart": 3, "blue": 0} and found["all"] == (0, 0)
+    assert search.nearest("a blue heart")["all"] == (1, 0)
+    search._words["colour"][1] = "blue"
+    told_all = told(search.nearest("a blue heart"), 40)
+    assert told_all.endswith("blue 1, heart 3. 2 of all pictures show all of it, 1 of the nearest.")
+    assert search.nearest("a heart")["all"] == ()
 
 
 def test_words_that_no_caption_had_are_named_and_left_out(search):
