@@ -146,12 +146,14 @@ def optimise(
 ) -> Iterator[float]:
     """AdamW on the loss of batches of the rows 0..n-1, in place; yields the loss of every step.
 
-    The rate rises over the first tenth of the steps, then falls along half a cosine.
+    The rate rises over the first tenth of the steps (three tenths where there are fewer than 20),
+    then falls along half a cosine.
     """
     steps = epochs * -(-n // BATCH)
+    rise = 0.1 if steps >= 20 else 0.3  # OneCycleLR cannot rise within a single step
     optimizer = torch.optim.AdamW(module.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rate, steps, pct_start=0.1, cycle_momentum=False
+        optimizer, rate, steps, pct_start=rise, cycle_momentum=False
     )
     module.train()
     for _ in range(epochs):

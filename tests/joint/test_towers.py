@@ -101,6 +101,17 @@ def test_a_loss_of_ones_own_is_what_trains():
     assert seen == [256, 224]
 
 
+@pytest.mark.parametrize("epochs", range(1, 13))
+def test_training_of_any_length_runs_through_and_moves_what_it_trains(epochs):
+    layer = torch.nn.Linear(2, 1)
+    before = layer.weight.detach().clone()
+    x = torch.randn(200, 2)
+    steps = list(
+        towers.optimise(layer, 200, lambda rows: layer(x[rows]).pow(2).mean(), epochs, 0.1)
+    )
+    assert len(steps) == epochs and not torch.equal(layer.weight, before)
+
+
 def test_the_scale_begins_at_clips_and_stays_below_its_bound():
     both = towers.TwoTowers(towers.PictureTower(7), Vocabulary.of(["a heart"]))
     assert both.scale.item() == pytest.approx(1 / 0.07)
