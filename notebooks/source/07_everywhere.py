@@ -22,6 +22,8 @@
 # *Time: 60 minutes.*
 
 # %%
+from textwrap import fill
+
 import torch
 from IPython.display import Markdown, display
 from torch.nn import functional as F
@@ -68,8 +70,8 @@ features = tower_features(backbone, pictures)
 
 with style():
     show(
-        picture_grid(pictures[:8], [c.replace(" ", "\n", 2) for c in said[:8]], columns=8),
-        alt="Eight drawn pictures with their captions: " + "; ".join(said[:8]) + ".",
+        picture_grid(pictures[:7], [fill(caption, 15) for caption in said[:7]]),
+        alt="Seven drawn pictures with their captions: " + "; ".join(said[:7]) + ".",
     )
 print(f"{len(said):,} captioned pictures; each becomes {features.shape[1]} numbers")
 

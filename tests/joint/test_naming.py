@@ -70,3 +70,26 @@ def test_a_head_learns_from_a_few_labels_and_what_is_given_stays(towers):
         statistics = (net[0][0].running_mean, towers.picture[0].running_mean)
         assert torch.equal(*statistics) and not head.weight.any()
     assert all(torch.equal(before[name], value) for name, value in towers.state_dict().items())
+
+
+def test_an_open_clip_model_is_asked_as_the_lesson_says_and_answers_as_in_open_clip():
+    open_clip = pytest.importorskip("open_clip")
+    vision = open_clip.CLIPVisionCfg(
+        layers=1, width=32, head_width=16, patch_size=16, image_size=32
+    )
+    language = open_clip.CLIPTextCfg(width=32, heads=2, layers=1)
+    torch.manual_seed(0)
+    model = open_clip.CLIP(16, vision, language).eval()
+    words = open_clip.get_tokenizer("ViT-B-32")
+    names, templates = ["heart", "umbrella", "key"], ["a {}", "a photo of a small {}"]
+    photos = torch.randn(7, 3, 32, 32)
+    with torch.no_grad():
+        seen = model.encode_image(photos)
+        texts = [model.encode_text(words([t.format(name) for t in templates])) for name in names]
+        scale = model.logit_scale.exp()
+        ours = naming.zero_shot(seen, texts, scale)
+        theirs = open_clip.build_zero_shot_classifier(
+            model, words, names, [t.format for t in templates]
+        )
+        wanted = (scale * F.normalize(seen, dim=1) @ theirs).softmax(1)
+    torch.testing.assert_close(ours, wanted)
