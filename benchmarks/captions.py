@@ -4,6 +4,7 @@
     python benchmarks/captions.py baselines   the same of a random net and of pixels, on one draw
     python benchmarks/captions.py scratch     the same of the scratch tower, on one draw; it was
                                               still rising, so the claim gives it 16 epochs
+    python benchmarks/captions.py colours     epochs and rate for C31b, by the colours named
     python benchmarks/captions.py heads       rate and steps of every head, by number of labels
 
 Prints means over the draws 900 to 902, which no claim measures, and the best setting of each. What
@@ -29,6 +30,8 @@ CLOSE = 0.005
 def main(what: str) -> None:
     if what == "heads":
         choose_heads()
+    elif what == "colours":
+        choose_towers(TOWERS[:2], DRAWS, (15, 30, 60), RATES[1:], by="colour")
     elif what == "baselines":
         choose_towers((RANDOM, PIXELS), DRAWS[:1], (15, 30), RATES)
     elif what == "scratch":
@@ -37,13 +40,13 @@ def main(what: str) -> None:
         choose_towers(TOWERS, DRAWS, EPOCHS, RATES)
 
 
-def choose_towers(towers, draws, epochs, rates) -> None:
+def choose_towers(towers, draws, epochs, rates, by="unseen") -> None:
     scores: dict = {}
     for seed, name, (passes, rate) in product(draws, towers, product(epochs, rates)):
         trial = {"tower": name, "without": "", "seed": seed, "pictures": 4_000, "each": 10,
                  "epochs": passes, "rate": rate}  # fmt: skip
         found = captions.joint_space(trial)
-        scores.setdefault(name, {}).setdefault((passes, rate), []).append(found["unseen"])
+        scores.setdefault(name, {}).setdefault((passes, rate), []).append(found[by])
         print(name, seed, passes, rate, {k: v for k, v in found.items() if k != "instead"})
     for name, table in scores.items():
         tell(name, table)

@@ -195,9 +195,8 @@ def trials_of(size: dict, ways: list[tuple[str, str]]) -> list[dict]:
 
 
 def settings(name: str, size: dict) -> dict:
-    """Epochs and rate of a way of learning; a small run may have fewer epochs."""
-    found = SETTINGS[name]
-    return {**found, "epochs": min(found["epochs"], size.get("most_epochs", found["epochs"]))}
+    """Epochs and rate of a way of learning, unless the size has settings for all of them."""
+    return {**SETTINGS[name], **size.get("settings", {})}
 
 
 def joint_space(trial: dict) -> dict:
