@@ -5,9 +5,9 @@
     towers = train_towers(tower_features(backbone, world.render(scenes)), captions(scenes))
     towers.embed_texts(["a striped heart"])
 
-`words` says what is in a picture, `pairs` which shapes and textures are captioned at
-all, `features` what a frozen net tells of a picture, `towers` holds the two towers, their loss and
-their training, `naming` names pictures by prompts, `few_shot` by prompts and some labels.
+`words` says what is in a picture, `pairs` which shapes and textures are captioned at all,
+`features` what a frozen net tells of a picture. `towers` holds the two towers, their loss and their
+training; `naming` names pictures by prompts, `few_shot` by prompts and some labels.
 """
 
 from course_lib.joint.features import tower_features

@@ -65,9 +65,8 @@ class TwoTowers(nn.Module):
 
     def forward(self, inputs: Tensor, words: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors of pictures and of captions, both (n, 128)."""
-        return F.normalize(self.picture(inputs), dim=1), F.normalize(
-            self.text(words, starts), dim=1
-        )
+        pictures, texts = self.picture(inputs), self.text(words, starts)
+        return F.normalize(pictures, dim=1), F.normalize(texts, dim=1)
 
     @torch.no_grad()
     def embed_pictures(self, inputs: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What is in a picture of the image world, said in words.
 
-Every caption names texture and shape; size, colour and place are each named in half of them, as
-people do. Which words a picture gets depends only on its seed and number.
+Every caption names texture and shape. Half of them name the colour, and half of them size or place
+where there is something to say. Which words a picture gets depends only on its seed and number.
 """
 
 import re

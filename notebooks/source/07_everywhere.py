@@ -285,14 +285,24 @@ judge("l07-colour", COLOUR.of(100 * coloured), f"{coloured:.0%}, and guessing gi
 # %%
 show_claim("C31b")
 
+# %%
+from course_lib.claims.trials.captions import PIXELS, STEM
+
+colour = study_of("C31b").groupby("tower")["colour"].mean()
+display(Markdown(
+    "**What it means.** Remember lesson 01: what a late stage has thrown away, no new head brings back. A "
+    "caption is no different. WorldNet learnt that a red fish and a blue fish are both fish. Where colour is "
+    "gone, two thousand captions that name one describe something that the tower cannot see: prompts name "
+    f"{colour[CAPTIONS]:.0%} of the colours, where guessing names 12 %. "
+    + (f"Give it the numbers of the stem as well, and the same captions begin to work: {colour[STEM]:.0%}. "
+       if colour[STEM] > colour[CAPTIONS] + 0.05 else
+       f"Here the numbers of the stem did not bring it back either: {colour[STEM]:.0%}. ")
+    + f"(A classifier of raw pixels, told every colour, has {colour[PIXELS]:.0%}.) So ask of every pretrained "
+    "encoder what its training told it to ignore. Real CLIP reads colours well and counts badly; its authors "
+    "say so ([section 6](https://arxiv.org/abs/2103.00020))."
+))  # fmt: skip
+
 # %% [markdown]
-# **What it means.** Remember lesson 01: what a late stage has thrown away, no new head brings back.
-# A caption is no different. WorldNet learnt that a red fish and a blue fish are both fish; where
-# colour is gone, two thousand captions that say "red" describe something the tower cannot see. Give
-# it the stem's numbers as well, and the same captions begin to work. So ask of every pretrained
-# encoder: what did its training tell it to ignore? Real CLIP reads colours well and counts badly;
-# its authors say so ([section 6](https://arxiv.org/abs/2103.00020)).
-#
 # **A word that was never said.** We left out every crown. The towers have seen no picture of one
 # with a caption, and the word stands in none.
 
