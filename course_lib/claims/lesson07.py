@@ -156,9 +156,9 @@ C31b = Claim(
     why_not=WORDS_NEED,
     note="Asked for the colour of the object, which half of the captions name. A first run, with "
     "the towers of C31 and their 8 epochs, chosen for naming pairs, had .13 without the stem's "
-    "features and .17 with them on draws 0 to 9, where the rule's second half failed: 8 epochs "
-    "had not taught the colour yet. So epochs and rate were chosen again, by the colours named on "
-    "the tuning draws 900 to 902 (.13 and .33 there), for every way alike, and the rule, "
+    "features and .17 with them on draws 0 to 9, where that refuted the rule's second half: 8 "
+    "epochs had not taught the colour yet. So epochs and rate were chosen again, by the colours "
+    "named on the tuning draws 900 to 902 (.13 and .33 there), for every way alike, and the rule, "
     "unchanged, asks fresh draws. The stem gives 4 x 4 fields, chosen on a tuning draw, where 8 x "
     "8 gave 3 points more and 1 x 1 nearly nothing. Labels and pixels are a classifier of the "
     "colour itself: they learn from every picture's colour, captions from half of them. The "

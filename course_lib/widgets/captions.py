@@ -15,7 +15,7 @@ from course_lib.widgets.live import LiveWidget, module
 PICTURES, SEED = 1_000, 31_900_001
 SHOWN = 12
 LONGEST = 120  # letters of a caption
-EXAMPLES = ("a striped heart", "a large dotted fish", "a red key", "a wavy house on the left")
+EXAMPLES = ("a striped heart", "a two-tone fish", "a red key", "a large wavy circle")
 
 
 class CaptionSearch(LiveWidget):

@@ -343,7 +343,7 @@ search = CaptionSearch(towers, backbone)
 search
 
 # %%
-search.find("a large wavy house")
+search.find("a two-tone fish")  # one of the 72 pairs that no caption had
 
 # %% [markdown]
 # ## A prompt, a few labels, or both
