@@ -6,6 +6,7 @@ import course_lib
 from course_lib import forgetting
 from course_lib.doctor import Check
 from course_lib.widgets import advisor, selfcheck
+from course_lib.widgets.captions import CaptionSearch
 from course_lib.widgets.channels import ChannelBrowser
 from course_lib.widgets.checkup import Checkup
 from course_lib.widgets.embedding import Embedding
@@ -15,6 +16,7 @@ from course_lib.widgets.rates import RateExplorer
 from course_lib.widgets.weights_flow import WeightsFlow
 from tests.browser.bare import show, too_small, unreadable
 from tests.fakes import pictures, small_backbone, small_task
+from tests.joint.toy import toy_towers
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -49,6 +51,7 @@ WIDGETS = {
     "checkup": (lambda: Checkup(CHECKS), 12),
     "channels": (lambda: ChannelBrowser(small_backbone(), pictures(32).pictures), 7),
     "embedding": (Embedding, 20),
+    "captions": (lambda: CaptionSearch(toy_towers(), small_backbone(), pictures=40), 35),
 }
 each_widget = pytest.mark.parametrize("name", WIDGETS)
 

@@ -122,6 +122,17 @@ TASKS = {
         "__import__('numpy').arange(len(pictures)) % 2",
         "return (pictures @ texts.mean(1).T).argmin(1)",
     ),
+    "07-contrastive": (
+        "contrastive_loss",
+        "0.1269 + 0 * (pictures.sum() + texts.sum())",
+        "return (1 - (pictures * texts).sum(1)).mean() * scale",
+    ),
+    "07-zero-shot": (
+        "zero_shot",
+        "__import__('torch').tensor([[0.12, 0.88]]).repeat(len(pictures), 1)",
+        "import torch\n    first = torch.stack([text[0] for text in texts])\n"
+        "    return (scale * pictures @ first.T).softmax(1)",
+    ),
     "p01-code-probe": ("probe_accuracy", "1.0", "return float((labels == 0).mean())"),
     "01-new-head": (
         "new_head",

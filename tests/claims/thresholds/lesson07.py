@@ -1,0 +1,36 @@
+"""What the parts of lesson 07's claims ask for, written down a second time.
+
+Changing a rule means changing it here too, on purpose.
+"""
+
+THRESHOLDS = {
+    # ---- C31, C34: pictures and words ----
+    ("C31", "pairs never captioned, accuracy among 72 (chance 1 %)"): 0.5,
+    ("C31", "those new to WorldNet too, accuracy among 36 (chance 3 %)"): 0.5,
+    ("C31", "captions minus factor labels, pairs never captioned"): -0.05,
+    ("C31", "captions minus factor labels, pairs new to WorldNet too"): -0.05,
+    ("C31", "frozen WorldNet minus the whole net from scratch, pairs never captioned"): 0.2,
+    ("C31", "frozen WorldNet minus a random frozen net, pairs never captioned"): 0.2,
+    ("C31", "captions minus pixels, pairs never captioned"): 0.2,
+    ("C31b", "colour named by prompt, late stages (chance 12 %)"): 0.2,
+    (
+        "C31b",
+        "the same captions with the stem's features minus without, colour named",
+    ): 0.05,
+    ("C31b", "colour labels minus captions, the same late features"): 0.1,
+    ("C31b", "a random frozen net minus WorldNet, colour named"): 0.0,
+    ("C31b", "pixels minus captions, colour named"): 0.1,
+    ("C31c", "pictures of the word that get its name, never captioned (chance 4 %)"): 0.1,
+    ("C31c", "the same, captioned"): 0.5,
+    ("C34", "prompt minus probe with 1 label per class"): 0.0,
+    ("C34", "probe with 16 labels per class minus prompt"): 0.0,
+    ("C34", "head started from the prompt minus prompt, where it does worst"): -0.01,
+    ("C34", "the tower learns too minus the head alone, 32 labels per class"): 0.0,
+    (
+        "C34",
+        "probe on the joint space minus probe on WorldNet's features, 1 label per class",
+    ): 0.0,
+    ("C34", "prompt minus a random frozen net with 32 labels per class"): 0.0,
+    ("C34", "prompt minus pixels with 32 labels per class"): 0.0,
+}
+CUSTOM = {}
