@@ -1,0 +1,96 @@
+"""BERT in miniature (Devlin et al. 2019, layer norms before each block): 1.1 million parameters.
+
+Every token looks at all others (attention), then thinks for itself (two linear layers), three times
+over. What comes out is 128 numbers for each token that depend on the whole passage.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_lib.text.wordpiece import PAD
+
+
+@dataclass(frozen=True)
+class Size:
+    """tokens: of the vocabulary. longest: tokens of a passage. dropout: while it learns."""
+
+    tokens: int = 4000
+    longest: int = 72
+    width: int = 128
+    layers: int = 3
+    heads: int = 4
+    dropout: float = 0.1
+
+
+class Layer(nn.Module):
+    """Attention, then two linear layers; each adds to what was there."""
+
+    def __init__(self, size: Size):
+        super().__init__()
+        self.heads, self.dropout = size.heads, size.dropout
+        self.norm1, self.norm2 = nn.LayerNorm(size.width), nn.LayerNorm(size.width)
+        self.query_key_value = nn.Linear(size.width, 3 * size.width)
+        self.out = nn.Linear(size.width, size.width)
+        self.wider = nn.Linear(size.width, 4 * size.width)
+        self.narrower = nn.Linear(4 * size.width, size.width)
+
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+        """x (batch, length, width); real (batch, length): which tokens are no padding."""
+        batch, length, width = x.shape
+        q, k, v = (
+            part.view(batch, length, self.heads, -1).transpose(1, 2)
+            for part in self.query_key_value(self.norm1(x)).chunk(3, dim=-1)
+        )
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=real[:, None, None, :])
+        x = x + self._drop(self.out(seen.transpose(1, 2).reshape(batch, length, width)))
+        return x + self._drop(self.narrower(F.gelu(self.wider(self.norm2(x)))))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+class Bert(nn.Module):
+    """Tokens to states, and states to scores for each token of the vocabulary."""
+
+    def __init__(self, size: Size):
+        super().__init__()
+        self.size = size
+        self.tokens = nn.Embedding(size.tokens, size.width, padding_idx=PAD)
+        self.places = nn.Embedding(size.longest, size.width)
+        self.layers = nn.ModuleList(Layer(size) for _ in range(size.layers))
+        self.norm = nn.LayerNorm(size.width)
+        self.bias = nn.Parameter(torch.zeros(size.tokens))
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=0.02)
+        with torch.no_grad():
+            self.tokens.weight[PAD] = 0
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (batch, length) int64 -> states (batch, length, width)."""
+        real = tokens != PAD
+        x = self.tokens(tokens) + self.places.weight[: tokens.shape[1]]
+        for layer in self.layers:
+            x = layer(x, real)
+        return self.norm(x)
+
+    def scores(self, states: Tensor) -> Tensor:
+        """states (..., width) -> scores (..., tokens): the embeddings serve once more."""
+        return states @ self.tokens.weight.T + self.bias
+
+
+class Classifier(nn.Module):
+    """A body of any start and a new linear head on the mean of the states of a passage."""
+
+    def __init__(self, body: Bert, classes: int):
+        super().__init__()
+        self.body, self.head = body, nn.Linear(body.size.width, classes)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (batch, length) -> scores (batch, classes)."""
+        real = (tokens != PAD)[..., None]
+        mean = (self.body(tokens) * real).sum(1) / real.sum(1)
+        return self.head(F.dropout(mean, self.body.size.dropout, self.training))
