@@ -15,14 +15,13 @@ from course_lib.text.wordpiece import PAD
 
 @dataclass(frozen=True)
 class Size:
-    """tokens: of the vocabulary. longest: tokens of a passage. dropout: while it learns."""
+    """tokens: of the vocabulary. longest: tokens of a passage."""
 
     tokens: int = 4000
     longest: int = 72
     width: int = 128
     layers: int = 3
     heads: int = 4
-    dropout: float = 0.1
 
 
 class Layer(nn.Module):
@@ -30,7 +29,7 @@ class Layer(nn.Module):
 
     def __init__(self, size: Size):
         super().__init__()
-        self.heads, self.dropout = size.heads, size.dropout
+        self.heads, self.dropout = size.heads, 0.0
         self.norm1, self.norm2 = nn.LayerNorm(size.width), nn.LayerNorm(size.width)
         self.query_key_value = nn.Linear(size.width, 3 * size.width)
         self.out = nn.Linear(size.width, size.width)
@@ -83,14 +82,20 @@ class Bert(nn.Module):
 
 
 class Classifier(nn.Module):
-    """A body of any start and a new linear head on the mean of the states of a passage."""
+    """A body and a new linear head on the mean of the states of a passage.
 
-    def __init__(self, body: Bert, classes: int):
+    dropout: share of what each block adds, and of the mean, that is left out while it learns.
+    """
+
+    def __init__(self, body: Bert, classes: int, dropout: float = 0.1):
         super().__init__()
         self.body, self.head = body, nn.Linear(body.size.width, classes)
+        self.dropout = dropout
+        for layer in body.layers:
+            layer.dropout = dropout
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (batch, length) -> scores (batch, classes)."""
         real = (tokens != PAD)[..., None]
         mean = (self.body(tokens) * real).sum(1) / real.sum(1)
-        return self.head(F.dropout(mean, self.body.size.dropout, self.training))
+        return self.head(F.dropout(mean, self.dropout, self.training))

@@ -18,7 +18,7 @@ from course_lib.errors import CourseError
 from course_lib.facts import read_facts
 from course_lib.files import write_atomically
 from course_lib.measure.hardware import machine
-from course_lib.text.bert import Bert, Size
+from course_lib.text.bert import Bert
 from course_lib.text.pretraining import Recipe, read_checkpoint
 from course_lib.text.wordpiece import read_tokenizer
 
@@ -119,9 +119,3 @@ def _tensors(weights: Path) -> dict:
             "anew, or make them with `course pretrain-text`."
         )
     return load_file(weights)
-
-
-def size_of(card: dict, dropout: float) -> Size:
-    """The size of a card's model, with the dropout of a training of one's own."""
-    recipe = Recipe(**card["recipe"])
-    return Size(recipe.tokens, recipe.longest, recipe.width, recipe.layers, recipe.heads, dropout)

@@ -1,9 +1,9 @@
 """Pretrain the miniature BERT on docstrings: `course pretrain-text`.
 
-The order of the blocks depends only on (seed, epoch), what is hidden and what drops out only on
-(seed, step). A checkpoint therefore holds the step, the weights and the optimizer, and a run that
-was killed resumes to the same curve. The tokens are kept beside it: an update of a library in
-between changes nothing.
+The order of the blocks depends only on (seed, epoch), what is hidden only on (seed, step). A
+checkpoint therefore holds the step, the weights and the optimizer, and a run that was killed
+resumes to the same curve. The tokens are kept beside it: an update of a library in between changes
+nothing.
 """
 
 import hashlib
@@ -62,8 +62,7 @@ class Recipe:
 
     @property
     def size(self) -> Size:
-        # Far more text than the model can learn by heart: nothing needs to drop out.
-        return Size(self.tokens, self.longest, self.width, self.layers, self.heads, dropout=0.0)
+        return Size(self.tokens, self.longest, self.width, self.layers, self.heads)
 
 
 def pretrain(

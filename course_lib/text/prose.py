@@ -123,7 +123,7 @@ def _paragraphs(lines: list[str], kind: str, listed: bool) -> Iterator[str]:
 
 
 def _without_code(lines: list[str]) -> Iterator[str]:
-    """Lines outside of doctests, literal blocks, drawings, tables and directives that don't talk."""
+    """Lines outside of doctests, literal blocks, tables and directives that don't talk."""
     deeper: int | None = None  # lines that are indented more than this belong to a block to skip
     doctest = False
     for line in lines:
