@@ -33,9 +33,9 @@ OTHER_LIBRARIES = {
     "jupyterlab": "jupyterlab", "jupyterlab_server": "jupyterlab_server", "mistune": "mistune",
     "mpmath": "mpmath", "narwhals": "narwhals", "nbclient": "nbclient", "nbconvert": "nbconvert",
     "nbformat": "nbformat", "nbgrader": "nbgrader", "notebook": "notebook",
-    "packaging": "packaging", "pillow": "PIL", "prompt_toolkit": "prompt_toolkit", "pygments": "pygments",
-    "pyparsing": "pyparsing", "pytest": "_pytest", "python-dateutil": "dateutil",
-    "requests": "requests", "setuptools": "setuptools", "sympy": "sympy", "timm": "timm",
+    "packaging": "packaging", "pillow": "PIL", "prompt_toolkit": "prompt_toolkit",
+    "pygments": "pygments", "pyparsing": "pyparsing", "pytest": "_pytest",
+    "python-dateutil": "dateutil", "requests": "requests", "setuptools": "setuptools", "sympy": "sympy", "timm": "timm",
     "torchvision": "torchvision", "tornado": "tornado", "traitlets": "traitlets",
 }  # fmt: skip
 PYTHON = "python"  # its own standard library

@@ -44,9 +44,9 @@ class Recipe:
     width: int = 128
     layers: int = 3
     heads: int = 4
-    steps: int = 4000
+    steps: int = 2800
     batch: int = 64
-    rate: float = 2e-3
+    rate: float = 3e-3
     weight_decay: float = 0.01
     seed: int = 0
 
@@ -122,8 +122,7 @@ def pretrain(
         read, hidden = hide(tokens, recipe.tokens, _generator(recipe.seed, step))
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * scale(step, recipe.steps)
-        with torch.autocast(where.type, torch.bfloat16):
-            loss = masked_loss(model, read.to(where), tokens.to(where), hidden.to(where))
+        loss = masked_loss(model, read.to(where), tokens.to(where), hidden.to(where))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,0 +1,97 @@
+"""Passages of docstrings: a pretrained language model, the same from scratch, counted words."""
+
+from functools import lru_cache
+
+import torch
+
+from course_lib.text.card import LanguageModel, load_language_model, read_card
+from course_lib.text.finetuning import count_words, fine_tune
+from course_lib.text.passages import TEST, load_text_task
+
+PRETRAINED, SCRATCH, COUNTS = "pretrained", "scratch", "TF-IDF"
+METHODS = (PRETRAINED, SCRATCH, COUNTS)
+LIBRARIES, SECTIONS = "libraries", "sections"
+# Chosen by benchmarks/tune_text.py on draws that no trial uses, each method by the same search;
+# frozen before the first measured draw. {task: {method: {labels: setting}}}
+SETTINGS: dict[str, dict[str, dict[int, dict]]] = {LIBRARIES: {}, SECTIONS: {}}
+
+
+def reading(trial: dict) -> dict:
+    """One method on one draw.
+
+    trial: task, train (labels in all), seed, test (passages), method, setting ({"rate", "epochs"},
+    or {"strength"} for counted words), model (digits of the language model's hash).
+    """
+    task = load_text_task(trial["task"], trial["train"], trial["seed"], test=trial["test"])
+    setting = trial["setting"]
+    if trial["method"] == COUNTS:
+        test, seconds = count_words(task, setting["strength"])
+        return {"test": test, "seconds": seconds}
+    model = start(trial["method"], trial["seed"])
+    run = fine_tune(model, task, **setting, seed=trial["seed"])
+    last = run.history[-1]
+    return {
+        "test": run.test,
+        "train_accuracy": last.accuracy,
+        "loss": last.loss,
+        "seconds": run.seconds,
+    }
+
+
+def start(method: str, seed: int) -> LanguageModel:
+    """The model that a method starts from; for scratch fresh random weights for each draw."""
+    if method == PRETRAINED:
+        return _pretrained()
+    torch.manual_seed(seed)
+    return load_language_model(pretrained=False)
+
+
+@lru_cache(maxsize=1)
+def _pretrained() -> LanguageModel:
+    return load_language_model()
+
+
+def readings(size: dict) -> list[dict]:
+    """Every method at every number of labels on every draw."""
+    return [
+        {
+            "task": size["task"],
+            "train": train,
+            "seed": seed,
+            "test": size["test"],
+            "method": method,
+            "setting": setting_of(size, method, train),
+            "model": read_card()["sha256"][:12],
+        }
+        for train in size["trains"]
+        for method in size["methods"]
+        for seed in size["seeds"]
+    ]
+
+
+def setting_of(size: dict, method: str, train: int) -> dict:
+    """The frozen setting that was chosen for the nearest number of labels at or below `train`.
+
+    A short run may say how many epochs it can afford: size["epochs"].
+    """
+    known = SETTINGS[size["task"]][method]
+    nearest = max((n for n in known if n <= train), default=min(known))
+    setting = dict(known[nearest])
+    if "epochs" in size and "epochs" in setting:
+        setting["epochs"] = min(setting["epochs"], size["epochs"])
+    return setting
+
+
+__all__ = [
+    "COUNTS",
+    "LIBRARIES",
+    "METHODS",
+    "PRETRAINED",
+    "SCRATCH",
+    "SECTIONS",
+    "TEST",
+    "reading",
+    "readings",
+    "setting_of",
+    "start",
+]
