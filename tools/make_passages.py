@@ -22,7 +22,8 @@ NOTICE = """# Where the passages come from
 given, with names and code masked. They are data for an exercise. Each extract stays under the
 licence of its library, whose copyright holders wrote it; the licence of this course does not cover
 them. `vocabulary.json` and `language.safetensors` were learnt from docstrings of these and other
-libraries (listed in `language.json`) and hold no text of theirs.
+libraries (listed in `language.json`) and hold no text of theirs. Where an expression names several
+licences, it covers parts that a library bundles, too; docstrings are under the library's own.
 
 | library | version | licence, from its metadata | project | passages |
 |---|---|---|---|--:|
