@@ -20,8 +20,8 @@ from course_lib.measure.figures import Look
 # ---- C33: a masked-language model ---------------------------------------------------------------
 
 WORDS = "words instead of pictures"
-READING = {"task": LIBRARIES, "methods": METHODS, "test": TEST}
-DRAWS = tuple(range(10))
+READING = {"task": LIBRARIES, "methods": METHODS, "test": TEST, "more_draws": 5}
+DRAWS = tuple(range(10))  # five of them above the fewest labels, where a draw takes minutes
 READERS = {
     PRETRAINED: Look("#0072B2", "-", "s"),
     SCRATCH: Look("#D55E00", "--", "o"),
