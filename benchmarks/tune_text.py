@@ -10,9 +10,15 @@ import json
 from pathlib import Path
 from statistics import mean
 
-from course_lib.claims.trials.text import COUNTS, LIBRARIES, METHODS, SECTIONS, start
+from course_lib.claims.trials.text import COUNTS, HEAD, LIBRARIES, METHODS, SECTIONS, start
 from course_lib.files import write_atomically
-from course_lib.text.finetuning import count_words, fine_tune, measure, tokens_of
+from course_lib.text.finetuning import (
+    count_words,
+    fine_tune,
+    head_alone,
+    measure,
+    tokens_of,
+)
 from course_lib.text.passages import load_text_task
 from course_lib.text.tuning import tune
 
@@ -23,7 +29,7 @@ AXES = {
     100: {"rate": (1e-3, 3e-3), "epochs": (8, 16)},
     400: {"rate": (1e-3, 3e-3), "epochs": (4, 8)},
 }
-STRENGTHS = {"strength": (1.0, 10.0, 100.0)}
+STRENGTHS = {COUNTS: (1.0, 10.0, 100.0), HEAD: (0.01, 0.1, 1.0)}
 
 
 def main() -> None:
@@ -55,12 +61,18 @@ def search(task: str, labels: int, method: str):
     def score(setting: dict) -> float:
         if method == COUNTS:
             scores = [count_words(one, setting["strength"], "validation")[0] for _, one in draws]
+        elif method == HEAD:
+            scores = [
+                head_alone(start(HEAD, seed), one, setting["strength"], "validation")[0]
+                for seed, one in draws
+            ]
         else:
             scores = [validated(one, method, seed, setting) for seed, one in draws]
         print("  ", setting, [round(s, 3) for s in scores], flush=True)
         return mean(scores)
 
-    return tune(score, STRENGTHS if method == COUNTS else AXES[labels])
+    strengths = STRENGTHS.get(method)
+    return tune(score, {"strength": strengths} if strengths else AXES[labels])
 
 
 def validated(task, method: str, seed: int, setting: dict) -> float:

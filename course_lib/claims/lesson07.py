@@ -2,6 +2,7 @@
 
 from course_lib.claims.trials.text import (
     COUNTS,
+    HEAD,
     LIBRARIES,
     METHODS,
     PRETRAINED,
@@ -24,6 +25,7 @@ READING = {"task": LIBRARIES, "methods": METHODS, "test": TEST, "more_draws": 5}
 DRAWS = tuple(range(10))  # five of them above the fewest labels, where a draw takes minutes
 READERS = {
     PRETRAINED: Look("#0072B2", "-", "s"),
+    HEAD: Look("#56B4E9", "-.", "v"),
     SCRATCH: Look("#D55E00", "--", "o"),
     COUNTS: Look("#666666", ":", "D"),
 }
@@ -54,6 +56,8 @@ C33 = Claim(
              reader(PRETRAINED, max) - reader(SCRATCH, max), above=0.0),
         Part("pretrained minus TF-IDF, most labels",
              reader(PRETRAINED, max) - reader(COUNTS, max), above=0.0),
+        Part("pretrained minus its head alone, fewest labels", reader(PRETRAINED) - reader(HEAD),
+             above=0.0),
         Part("scratch minus TF-IDF, fewest labels", reader(SCRATCH) - reader(COUNTS), below=0.0),
     ),
     trials=readings,

@@ -96,6 +96,10 @@ class Classifier(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (batch, length) -> scores (batch, classes)."""
-        real = (tokens != PAD)[..., None]
-        mean = (self.body(tokens) * real).sum(1) / real.sum(1)
-        return self.head(F.dropout(mean, self.dropout, self.training))
+        return self.head(F.dropout(mean_state(self.body, tokens), self.dropout, self.training))
+
+
+def mean_state(body: Bert, tokens: Tensor) -> Tensor:
+    """tokens (batch, length) -> (batch, width): the mean of the states, padding left out."""
+    real = (tokens != PAD)[..., None]
+    return (body(tokens) * real).sum(1) / real.sum(1)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from course_lib import checks
 from course_lib.errors import Diverged
-from course_lib.text.bert import Classifier
+from course_lib.text.bert import Classifier, mean_state
 from course_lib.text.card import LanguageModel
 from course_lib.text.passages import Passages, TextTask
 from course_lib.text.pretraining import scale
@@ -54,7 +54,6 @@ def fine_tune(
     epochs: int,
     seed: int = 0,
     dropout: float = 0.1,
-    frozen: bool = False,
     watch: bool = False,
     test: bool = True,
 ) -> TextRun:
@@ -64,7 +63,6 @@ def fine_tune(
         model: pretrained, or with random weights for training from scratch; it is not changed.
         rate: the peak of AdamW's rate, for body and head (Devlin et al. 2019, section A.3: one
             rate, warm-up, then down to 0; here along half a cosine).
-        frozen: only the head learns.
         watch: measure the validation passages after every epoch.
         test: measure the test passages at the end.
 
@@ -75,8 +73,7 @@ def fine_tune(
     epochs = checks.whole_number(epochs, "epochs", least=1)
     torch.manual_seed(seed)
     net = Classifier(copy.deepcopy(model.body), len(task.classes), dropout)
-    net.body.requires_grad_(not frozen)
-    learning = [p for p in net.parameters() if p.requires_grad]
+    learning = list(net.parameters())
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for p in learning if p.ndim > 1], "weight_decay": 0.01},
@@ -120,10 +117,36 @@ def measure(net: Classifier, tokens: Tensor, labels: Tensor) -> tuple[float, flo
     return F.cross_entropy(scores, labels).item(), right
 
 
+@torch.no_grad()
+def features(model: LanguageModel, passages: Passages) -> Tensor:
+    """(passages, width): the mean state of every passage in a body that stays as it is."""
+    tokens = tokens_of(model, passages)
+    return torch.cat([mean_state(model.body, part) for part in tokens.split(64)])
+
+
+def head_alone(
+    model: LanguageModel, task: TextTask, strength: float, part: str = "test"
+) -> tuple[float, float]:
+    """Logistic regression on the states of a frozen body: (accuracy on a part, seconds).
+
+    strength: of the fit, scikit-learn's C; small ones keep the weights small.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    begin = time.perf_counter()
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500))
+    head.fit(features(model, task.train).numpy(), task.train.labels.numpy())
+    asked: Passages = getattr(task, part)
+    score = float(head.score(features(model, asked).numpy(), asked.labels.numpy()))
+    return score, time.perf_counter() - begin
+
+
 def count_words(task: TextTask, strength: float, part: str = "test") -> tuple[float, float]:
     """TF-IDF of words and pairs of words, then logistic regression: (accuracy on a part, seconds).
 
-    strength: of the fit, scikit-learn's C; small ones keep the weights small.
+    strength: as for head_alone.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -44,7 +44,7 @@ class Recipe:
     width: int = 128
     layers: int = 3
     heads: int = 4
-    steps: int = 2800
+    steps: int = 2000
     batch: int = 64
     rate: float = 3e-3
     weight_decay: float = 0.01

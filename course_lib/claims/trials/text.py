@@ -5,11 +5,11 @@ from functools import lru_cache
 import torch
 
 from course_lib.text.card import LanguageModel, load_language_model, read_card
-from course_lib.text.finetuning import count_words, fine_tune
+from course_lib.text.finetuning import count_words, fine_tune, head_alone
 from course_lib.text.passages import TEST, load_text_task
 
-PRETRAINED, SCRATCH, COUNTS = "pretrained", "scratch", "TF-IDF"
-METHODS = (PRETRAINED, SCRATCH, COUNTS)
+PRETRAINED, HEAD, SCRATCH, COUNTS = "pretrained", "pretrained, head only", "scratch", "TF-IDF"
+METHODS = (PRETRAINED, HEAD, SCRATCH, COUNTS)
 LIBRARIES, SECTIONS = "libraries", "sections"
 # Chosen by benchmarks/tune_text.py on draws that no trial uses, each method by the same search;
 # frozen before the first measured draw. {task: {method: {labels: setting}}}
@@ -20,7 +20,7 @@ def reading(trial: dict) -> dict:
     """One method on one draw.
 
     trial: task, train (labels in all), seed, test (passages), method, setting ({"rate", "epochs"},
-    or {"strength"} for counted words), model (digits of the language model's hash).
+    or {"strength"} for a logistic regression), model (digits of the language model's hash).
     """
     task = load_text_task(trial["task"], trial["train"], trial["seed"], test=trial["test"])
     setting = trial["setting"]
@@ -28,6 +28,9 @@ def reading(trial: dict) -> dict:
         test, seconds = count_words(task, setting["strength"])
         return {"test": test, "seconds": seconds}
     model = start(trial["method"], trial["seed"])
+    if trial["method"] == HEAD:
+        test, seconds = head_alone(model, task, setting["strength"])
+        return {"test": test, "seconds": seconds}
     run = fine_tune(model, task, **setting, seed=trial["seed"])
     last = run.history[-1]
     return {
@@ -40,7 +43,7 @@ def reading(trial: dict) -> dict:
 
 def start(method: str, seed: int) -> LanguageModel:
     """The model that a method starts from; for scratch fresh random weights for each draw."""
-    if method == PRETRAINED:
+    if method in (PRETRAINED, HEAD):
         return _pretrained()
     torch.manual_seed(seed)
     return load_language_model(pretrained=False)
@@ -85,6 +88,7 @@ def setting_of(size: dict, method: str, train: int) -> dict:
 
 __all__ = [
     "COUNTS",
+    "HEAD",
     "LIBRARIES",
     "METHODS",
     "PRETRAINED",

@@ -58,7 +58,9 @@ def explain(case, want, have):
             "only the hidden ones are worth asking for."
         )
     if near(each[~hidden].mean()):
-        return "These are the places that are *not* hidden. `hidden` is True where a word is missing."
+        return (
+            "These are the places that are *not* hidden. `hidden` is True where a word is missing."
+        )
     if near(each[hidden].sum()):
         return "That is the sum over the hidden places; take their mean."
     if near((each * hidden).mean()):
