@@ -35,8 +35,9 @@ OTHER_LIBRARIES = {
     "nbformat": "nbformat", "nbgrader": "nbgrader", "notebook": "notebook",
     "packaging": "packaging", "pillow": "PIL", "prompt_toolkit": "prompt_toolkit",
     "pygments": "pygments", "pyparsing": "pyparsing", "pytest": "_pytest",
-    "python-dateutil": "dateutil", "requests": "requests", "setuptools": "setuptools", "sympy": "sympy", "timm": "timm",
-    "torchvision": "torchvision", "tornado": "tornado", "traitlets": "traitlets",
+    "python-dateutil": "dateutil", "requests": "requests", "setuptools": "setuptools",
+    "sympy": "sympy", "timm": "timm", "torchvision": "torchvision",
+    "tornado": "tornado", "traitlets": "traitlets",
 }  # fmt: skip
 PYTHON = "python"  # its own standard library
 LIBRARIES = {**TASK_LIBRARIES, **OTHER_LIBRARIES, PYTHON: ""}
