@@ -27,7 +27,7 @@ DRAWS = (100, 101, 102)
 LABELS = {LIBRARIES: (100, 400), SECTIONS: (100,)}
 AXES = {
     100: {"rate": (1e-3, 3e-3), "epochs": (8, 16)},
-    400: {"rate": (1e-3, 3e-3), "epochs": (4, 8)},
+    400: {"rate": (1e-3, 3e-3), "epochs": (5, 10)},
 }
 STRENGTHS = {COUNTS: (1.0, 10.0, 100.0), HEAD: (0.01, 0.1, 1.0)}
 
@@ -72,7 +72,7 @@ def search(task: str, labels: int, method: str):
         return mean(scores)
 
     strengths = STRENGTHS.get(method)
-    return tune(score, {"strength": strengths} if strengths else AXES[labels])
+    return tune(score, {"strength": strengths} if strengths else AXES[labels], widen=1)
 
 
 def validated(task, method: str, seed: int, setting: dict) -> float:

@@ -70,8 +70,8 @@ C33 = Claim(
     why_not=WORDS,
     note=f"{TUNED}A first prototype with another text, other passages and few draws gave, "
     "pretrained / scratch / TF-IDF: 100 labels .48 / .31 / .37, 400 labels .59 / .48 / .53; the "
-    "thresholds were set with that in mind. Test passages come from files that neither pretraining nor "
-    "training has seen; each draw takes 400 of about 2,400 anew.",
+    "thresholds were set with that in mind. Test passages come from files that neither pretraining "
+    "nor training has seen; each draw takes 400 of about 2,400 anew.",
 )  # fmt: skip
 
 C33b = Claim(

@@ -128,8 +128,7 @@ def masked(words: Iterable[str]) -> str:
     found: list[str] = []
     for word in words:
         core = word.strip(".,;:()'\"!?*`")
-        parts = re.split(r"[-/']", core.lower())
-        if GIVEAWAYS & set(parts) or CODE.search(core):
+        if GIVEAWAYS & set(re.findall(r"[a-z]+", core.lower())) or CODE.search(core):
             tail = word[len(word.rstrip(".,;:")) :] if word[-1] in ".,;:" else ""
             found.append(MASKED + tail)
         else:

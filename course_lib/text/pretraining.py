@@ -129,7 +129,7 @@ def pretrain(
         optimizer.step()
 
         last = step + 1 in (recipe.steps, stop_after)
-        if (step + 1) % 250 == 0 or step + 1 == recipe.steps:
+        if (step + 1) % 100 == 0 or step + 1 == recipe.steps:
             if not torch.isfinite(loss):
                 raise CourseError(f"The loss became {loss.item()} at step {step}; lower --rate.")
             found = held_out_loss(model, held_out, recipe)

@@ -65,12 +65,12 @@ def tune(
             for name, at in zip(grid, before, strict=True)
             if (value := _beyond(grid[name], at)) is not None
         }
-        for name, value in beyond.items():
-            grid[name] = sorted([*grid[name], value])
-            moved = dict(zip(grid, before, strict=True)) | {name: value}
-            attempt(tuple(moved.values()))
         if not beyond:
             break
+        for name, value in beyond.items():
+            grid[name] = sorted([*grid[name], value])
+        for moved in (*({name: value} for name, value in beyond.items()), beyond):
+            attempt(tuple((dict(zip(grid, before, strict=True)) | moved).values()))
     found = best()
     edges = tuple(
         name for name, at in zip(grid, found, strict=True) if _beyond(grid[name], at) is not None

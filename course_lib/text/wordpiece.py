@@ -24,7 +24,10 @@ PAD, UNKNOWN, START, END, MASK = range(len(SPECIAL))
 
 
 def learn_vocabulary(texts: Iterable[str], size: int = 4000) -> list[str]:
-    """The `size` tokens that put texts together best, the special ones first."""
+    """The `size` tokens that put texts together best, the special ones first.
+
+    Of equally good ones chance takes one: two calls need not give the same.
+    """
     tokenizer = tokenizer_of([*SPECIAL])
     trainer = WordPieceTrainer(
         vocab_size=size, special_tokens=[*SPECIAL], min_frequency=5, show_progress=False

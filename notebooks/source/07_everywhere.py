@@ -15,13 +15,11 @@ import math
 import torch
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
-from torch.nn import functional as F
 
 from course_lib import show, style
 from course_lib.claims import run_claim, show_claim
 from course_lib.questions import check, help_for, judge, mine_or_ours
 from course_lib.text import (
-    MASK,
     fine_tune,
     hide,
     load_language_model,
