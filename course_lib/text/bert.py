@@ -41,7 +41,9 @@ class Layer(nn.Module):
         self.wider = nn.Linear(size.width, 4 * size.width)
         self.narrower = nn.Linear(4 * size.width, size.width)
         far = (torch.arange(2 * size.longest - 1) - (size.longest - 1)).abs()
-        slopes = 4.0 ** -torch.arange(size.heads)  # the first head looks at neighbours, the last far
+        slopes = 4.0 ** -torch.arange(
+            size.heads
+        )  # the first head looks at neighbours, the last far
         self.near = nn.Parameter(-slopes[:, None] * far)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:

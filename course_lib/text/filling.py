@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from course_lib import checks
 from course_lib.errors import CourseError
 from course_lib.text.card import LanguageModel, load_language_model
-from course_lib.text.wordpiece import MASK, SPECIAL, encode
+from course_lib.text.wordpiece import MASK, SPECIAL, encode, words
 
 GAP = re.compile(r"\[mask\]|_{2,}", re.I)
 LONGEST = 2_000  # characters of a text that is looked at
@@ -48,8 +48,8 @@ def fill_in(text: str, n: int = 5, model: LanguageModel | None = None) -> list[l
     best = F.softmax(scores, -1).topk(n)
     return [
         [
-            Guess(model.tokenizer.id_to_token(int(token)), float(probability))
-            for token, probability in zip(*gap, strict=True)
+            Guess(word, float(probability))
+            for word, probability in zip(words(model.tokenizer, gap), shares, strict=True)
         ]
-        for gap in zip(best.indices, best.values, strict=True)
+        for gap, shares in zip(best.indices, best.values, strict=True)
     ]

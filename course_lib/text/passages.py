@@ -216,7 +216,8 @@ def _balanced(rows: list, count: int, per_file: int, random) -> list:
     }
     for of_section in left.values():
         random.shuffle(of_section)
-    chosen, files = [], Counter()
+    chosen: list = []
+    files: Counter[str] = Counter()
     while len(chosen) < count and any(left.values()):
         for of_section in left.values():
             while of_section:

@@ -147,7 +147,7 @@ def pretrain(
                 "seconds": round(spent + saved - started, 1), "corpus": text["about"],
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
             }  # fmt: skip
-            write_atomically(out / "checkpoint.pt", lambda part, s=state: torch.save(s, part))
+            _save(out / "checkpoint.pt", state)
         if step + 1 == stop_after:
             break
     return out / "checkpoint.pt"
@@ -212,7 +212,7 @@ def _prepared(recipe: Recipe, out: Path, libraries, say) -> dict:
     generator = torch.Generator().manual_seed(0)
     held = blocks_of(tokenizer, held_out, recipe.longest)
     held = held[torch.randperm(len(held), generator=generator)[:VALIDATION_BLOCKS]]
-    about = {
+    about: dict = {
         "libraries": corpus.versions(names),
         "files": len(train),
         "characters": sum(map(len, train)),
@@ -221,8 +221,12 @@ def _prepared(recipe: Recipe, out: Path, libraries, say) -> dict:
     }
     say(f"{about['characters'] / 1e6:.1f} million characters in {about['files']:,} files")
     text = {"train": blocks, "validation": held, "about": about}
-    write_atomically(path, lambda part: torch.save(text, part))
+    _save(path, text)
     return text
+
+
+def _save(path: Path, content: dict) -> None:
+    write_atomically(path, lambda part: torch.save(content, part))
 
 
 def _groups(model: Bert, recipe: Recipe) -> list[dict]:

@@ -82,4 +82,4 @@ def encode(tokenizer: Tokenizer, texts: Iterable[str], longest: int) -> Tensor:
 
 def words(tokenizer: Tokenizer, tokens: Iterable[int]) -> list[str]:
     """The tokens as they are written, such as ["fine", "-", "tun", "##ing"]."""
-    return [tokenizer.id_to_token(int(token)) for token in tokens]
+    return [tokenizer.id_to_token(int(token)) or "[UNK]" for token in tokens]

@@ -9,12 +9,13 @@ from course_lib.widgets import advisor, selfcheck
 from course_lib.widgets.channels import ChannelBrowser
 from course_lib.widgets.checkup import Checkup
 from course_lib.widgets.embedding import Embedding
+from course_lib.widgets.fill_in import FillIn
 from course_lib.widgets.forgetting import ForgettingMeter
 from course_lib.widgets.race import Race
 from course_lib.widgets.rates import RateExplorer
 from course_lib.widgets.weights_flow import WeightsFlow
 from tests.browser.bare import show, too_small, unreadable
-from tests.fakes import pictures, small_backbone, small_task
+from tests.fakes import pictures, small_backbone, small_language_model, small_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -49,6 +50,7 @@ WIDGETS = {
     "checkup": (lambda: Checkup(CHECKS), 12),
     "channels": (lambda: ChannelBrowser(small_backbone(), pictures(32).pictures), 7),
     "embedding": (Embedding, 20),
+    "fill in": (lambda: FillIn("the ___ has ___", small_language_model()), 24),
 }
 each_widget = pytest.mark.parametrize("name", WIDGETS)
 

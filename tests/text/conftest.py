@@ -3,15 +3,8 @@
 import pytest
 import torch
 
-from course_lib.text.bert import Bert, Size
-from course_lib.text.card import LanguageModel
 from course_lib.text.passages import Passages, TextTask
-from course_lib.text.wordpiece import learn_vocabulary, tokenizer_of
-
-TOPICS = (
-    "the graph has nodes and edges between the nodes of a graph",
-    "the table has columns and rows with labels for the rows",
-)
+from tests.fakes import TOPICS, small_language_model
 
 
 def made_up(count: int, seed: int) -> Passages:
@@ -28,14 +21,12 @@ def made_up(count: int, seed: int) -> Passages:
 
 @pytest.fixture(scope="session")
 def tiny_tokenizer():
-    return tokenizer_of(learn_vocabulary([*TOPICS] * 10, 60))
+    return small_language_model().tokenizer
 
 
 @pytest.fixture
-def tiny_model(tiny_tokenizer):
-    torch.manual_seed(0)
-    size = Size(tokens=tiny_tokenizer.get_vocab_size(), longest=14, width=16, layers=1, heads=2)
-    return LanguageModel(Bert(size).eval(), tiny_tokenizer, {})
+def tiny_model():
+    return small_language_model()
 
 
 @pytest.fixture
