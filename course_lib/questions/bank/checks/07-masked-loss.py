@@ -28,7 +28,7 @@ def run(answer, case):
     hidden = torch.tensor(case["hidden"], dtype=torch.bool)
     loss = answer.masked_loss(scores, torch.tensor(case["tokens"]), hidden)
     fits = isinstance(loss, torch.Tensor) and loss.numel() == 1
-    yield "loss", float(loss) if fits else None
+    yield "loss", float(loss.detach()) if fits else None
     learns = fits and loss.requires_grad
     yield "gradient", torch.autograd.grad(loss.sum(), scores)[0] if learns else None
 
