@@ -46,12 +46,15 @@ def test_held_out_passages_share_no_ten_words_with_training_passages(extract):
     assert not any(s in train for text in held_out for s in passages.shingles(text))
 
 
-def test_the_notice_names_every_library_with_its_version(extract):
+def test_the_notice_names_every_library_with_its_version_and_its_licence_is_there(extract):
     notice = passages.EXTRACT.with_name("NOTICE.md").read_text()
+    licences = passages.EXTRACT.with_name("LICENCES.txt").read_text()
     counts = Counter(row[0] for row in extract["passages"])
     for label, name in enumerate(extract["libraries"]):
         line = next(line for line in notice.splitlines() if line.startswith(f"| {name} |"))
         assert extract["versions"][name] in line and line.endswith(f"| {counts[label]} |")
+        assert f"==== {name} {extract['versions'][name]} ====" in licences
+    assert licences.count("opyright") >= 8
 
 
 @pytest.mark.parametrize("name", passages.TASKS)
