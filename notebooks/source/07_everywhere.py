@@ -271,4 +271,4 @@ display(
 # > teach. Watch the validation loss to see when, and the accuracy to see what it cost.
 
 # %%
-ask("p07-labels", "p07-flat")
+ask("p07-labels", "p07-piece", "p07-baseline", "p07-flat")
