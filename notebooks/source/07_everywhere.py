@@ -56,8 +56,8 @@ for text, label in zip(task.train.texts[:3], task.train.labels[:3], strict=True)
 #
 # Our model in miniature has three layers and 1.1 million weights (BERT: 12 and 110 million). It has
 # read the English in the docstrings of the libraries that this course needs, none of it labelled.
-# Above you see our letters: 45 words each, from files that it has *not* read. Which of eight
-# libraries do they describe? Names and code are masked.
+# Above you see our letters: 45 words each. Which of eight libraries do they describe? Names and code
+# are masked, and the letters on which we measure come from files that it has *never* read.
 #
 # Words first become *tokens*, numbers between 0 and 3,999. A frequent word is one token, a rare one
 # is put together from pieces, marked ##.
@@ -110,7 +110,7 @@ def loss_of(body, tokens, seed):
 
 torch.manual_seed(0)
 newborn = load_language_model(pretrained=False).body
-held_out = tokens_of(model, task.test)[:100]
+held_out = tokens_of(model, task.test)[:64]
 with torch.no_grad():
     losses = {
         "newborn": loss_of(newborn, held_out, 1),
