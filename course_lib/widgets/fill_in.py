@@ -12,10 +12,10 @@ from course_lib.widgets.live import LiveWidget, describe, module
 
 GUESSES = 5
 EXAMPLES = (
-    "If True, the input array is not copied, which saves ___.",
     "The learning ___ of the optimizer decays over time.",
-    "Plot the ___ of the data as a function of time.",
     "Raises an ___ if the file does not exist.",
+    "The shortest ___ between two nodes of the graph.",
+    "Drop the ___ with missing values from the ___.",
 )
 
 

@@ -133,9 +133,9 @@ for name, loss in losses.items():
 #
 # ## Play
 #
-# Write a sentence about programming with a gap (`___`). *Try this:* leave a comma or a word before
-# the gap away, or turn "If True" into "If False". Where does it know grammar, where the subject,
-# where does it only sound well?
+# Write a sentence about programming with a gap (`___`). *Try this:* put "an" in place of "the" before
+# the gap, or another subject behind it. Where does it know grammar, where the subject, where does it
+# only sound well?
 
 # %%
 from course_lib.text import fill_in
@@ -144,7 +144,7 @@ from course_lib.widgets.fill_in import FillIn
 FillIn()
 
 # %%
-for guess in fill_in("Returns the ___ of the array along the given axis.")[0]:
+for guess in fill_in("The shortest ___ between two nodes of the graph.")[0]:
     print(f"{guess.word:12} {guess.probability:.0%}")
 
 # %% [markdown]

@@ -13,7 +13,15 @@ METHODS = (PRETRAINED, HEAD, SCRATCH, COUNTS)
 LIBRARIES, SECTIONS = "libraries", "sections"
 # Chosen by benchmarks/tune_text.py on draws that no trial uses, each method by the same search;
 # frozen before the first measured draw. {task: {method: {labels: setting}}}
-SETTINGS: dict[str, dict[str, dict[int, dict]]] = {LIBRARIES: {}, SECTIONS: {}}
+SETTINGS: dict[str, dict[str, dict[int, dict]]] = {
+    LIBRARIES: {
+        SCRATCH: {100: {"rate": 9e-3, "epochs": 32}, 400: {"rate": 3e-3, "epochs": 5}},
+        COUNTS: {100: {"strength": 10.0}, 400: {"strength": 10.0}},
+    },
+    SECTIONS: {
+        COUNTS: {100: {"strength": 10.0}},
+    },
+}
 
 
 def reading(trial: dict) -> dict:
