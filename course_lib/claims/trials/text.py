@@ -19,6 +19,7 @@ SETTINGS: dict[str, dict[str, dict[int, dict]]] = {
         COUNTS: {100: {"strength": 10.0}, 400: {"strength": 10.0}},
     },
     SECTIONS: {
+        SCRATCH: {100: {"rate": 1e-3, "epochs": 32}},
         COUNTS: {100: {"strength": 10.0}},
     },
 }
