@@ -15,10 +15,14 @@ LIBRARIES, SECTIONS = "libraries", "sections"
 # frozen before the first measured draw. {task: {method: {labels: setting}}}
 SETTINGS: dict[str, dict[str, dict[int, dict]]] = {
     LIBRARIES: {
+        PRETRAINED: {100: {"rate": 1e-3, "epochs": 32}, 400: {"rate": 1e-3, "epochs": 5}},
+        HEAD: {100: {"strength": 0.001}, 400: {"strength": 0.01}},
         SCRATCH: {100: {"rate": 9e-3, "epochs": 32}, 400: {"rate": 3e-3, "epochs": 5}},
         COUNTS: {100: {"strength": 10.0}, 400: {"strength": 10.0}},
     },
     SECTIONS: {
+        PRETRAINED: {100: {"rate": 1e-3, "epochs": 4}},
+        HEAD: {100: {"strength": 0.01}},
         SCRATCH: {100: {"rate": 1e-3, "epochs": 32}},
         COUNTS: {100: {"strength": 10.0}},
     },
