@@ -64,7 +64,7 @@ C33 = Claim(
     measure=reading,
     plot=Lines("train", {"test": "test accuracy"}, by="method", log=True, xlabel="labels",
                looks=READERS, title="Which of 8 libraries do 45 words describe?"),
-    live={**READING, "trains": (100,), "seeds": (0, 1), "epochs": 12, "test": 200},
+    live={**READING, "trains": (100,), "seeds": (0, 1), "epochs": 8, "test": 200},
     quick={**READING, "trains": (48,), "seeds": (0, 1), "epochs": 2, "test": 80},
     full={**READING, "trains": (100, 200, 400, 1000), "seeds": DRAWS},
     why_not=WORDS,
