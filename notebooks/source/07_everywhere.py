@@ -11,6 +11,7 @@
 
 # %%
 import math
+from dataclasses import replace
 
 import torch
 from IPython.display import Markdown, display
@@ -223,7 +224,7 @@ GAINS = ("rises by more than 3 points", "stays within 3 points", "falls by more 
 predict("l07-overfit", "From the fourth pass to the last it ...", GAINS)
 
 # %%
-many = load_text_task("libraries", train=400, seed=0)
+many = replace(load_text_task("libraries", train=400, seed=0), validation=task.validation)
 runs = {
     "200 labels, 8 passes": fine_tune(model, task, rate=2e-3, epochs=8, watch=True, test=False),
     "400 labels, 4 passes": fine_tune(model, many, rate=2e-3, epochs=4, watch=True, test=False),
@@ -241,6 +242,7 @@ with style():
         xlabel="% of the steps", title="Loss: validation, and training (dotted)", ylim=(0, None)
     )
     right.set(xlabel="% of the steps", title="Validation accuracy", ylim=(0, 1))
+    left.legend()
     right.legend()
     told = "; ".join(
         f"{name}: training loss ends at {run.history[-1].loss:.2f}, validation loss goes from its "
