@@ -25,6 +25,11 @@ COMMANDS = (
     ("predict", "course_lib.commands.predict", "answers of a saved model for a folder, as CSV"),
     ("quiz", "course_lib.grading.cli", "build, grade and report the graded quizzes"),
     ("pretrain", "course_lib.commands.pretrain", "pretrain WorldNet on the image world"),
+    (
+        "pretrain-text",
+        "course_lib.commands.pretrain_text",
+        "pretrain the miniature language model on docstrings",
+    ),
 )
 
 

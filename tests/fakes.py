@@ -11,6 +11,10 @@ from course_lib.backbones.worldnet import WorldNet
 from course_lib.data.split import Split
 from course_lib.data.task import Task
 
+TOPICS = (
+    "the graph has nodes and edges between the nodes of a graph",
+    "the table has columns and rows with labels for the rows",
+)
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -60,3 +64,16 @@ def small_task(train: int = 14, classes: int = 3, metric: str = "accuracy") -> T
         "different",
         "noise",
     )
+
+
+def small_language_model():
+    """A language model with random weights and the words of TOPICS."""
+    from course_lib.text.bert import Bert, Size
+    from course_lib.text.card import LanguageModel
+    from course_lib.text.wordpiece import learn_vocabulary, tokenizer_of
+
+    tokenizer = tokenizer_of(learn_vocabulary([*TOPICS] * 10, 60))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        size = Size(tokens=tokenizer.get_vocab_size(), longest=14, width=16, layers=1, heads=2)
+        return LanguageModel(Bert(size).eval(), tokenizer, {})

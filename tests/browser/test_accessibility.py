@@ -10,12 +10,13 @@ from course_lib.widgets.captions import CaptionSearch
 from course_lib.widgets.channels import ChannelBrowser
 from course_lib.widgets.checkup import Checkup
 from course_lib.widgets.embedding import Embedding
+from course_lib.widgets.fill_in import FillIn
 from course_lib.widgets.forgetting import ForgettingMeter
 from course_lib.widgets.race import Race
 from course_lib.widgets.rates import RateExplorer
 from course_lib.widgets.weights_flow import WeightsFlow
 from tests.browser.bare import show, too_small, unreadable
-from tests.fakes import pictures, small_backbone, small_task
+from tests.fakes import pictures, small_backbone, small_language_model, small_task
 from tests.joint.toy import toy_towers
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -52,6 +53,7 @@ WIDGETS = {
     "channels": (lambda: ChannelBrowser(small_backbone(), pictures(32).pictures), 7),
     "embedding": (Embedding, 20),
     "captions": (lambda: CaptionSearch(toy_towers(), small_backbone(), pictures=40), 35),
+    "fill in": (lambda: FillIn("the ___ has ___", small_language_model()), 24),
 }
 each_widget = pytest.mark.parametrize("name", WIDGETS)
 

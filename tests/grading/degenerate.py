@@ -169,6 +169,16 @@ TASKS = {
     ),
     "05-reversal": ("reverse", "x * 1", "return x - strength * x"),
     "p06-code-normalise": ("normalise", "x / 2", "return (x - mean.mean()) / std.mean()"),
+    "07-masked-loss": (
+        "masked_loss",
+        "__import__('torch').tensor(0.693)",
+        "return (scores.logsumexp(-1) - scores[..., 0]).mean()",
+    ),
+    "l07-code-masked": (
+        "masked_loss",
+        "0.5",
+        "import numpy as np\n    return float(np.log(np.exp(scores).sum(-1)).mean())",
+    ),
     "06-split": (
         "hold_out",
         "__import__('numpy').array([True, True, False, False, False, False, False, True])",

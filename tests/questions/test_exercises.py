@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -392,3 +393,46 @@ def test_a_right_function_is_used_and_a_wrong_or_missing_one_replaced(capsys):
         assert "ours, until yours passes" in capsys.readouterr().out
     with pytest.raises(CourseError, match="has no function"):
         mine_or_ours("p02-race", {})
+
+
+# --- 07: the masked-token loss -------------------------------------------------------------------
+
+
+def per_passage(scores, tokens, hidden):
+    rows = [
+        nn.functional.cross_entropy(s[h], t[h])
+        for s, t, h in zip(scores, tokens, hidden, strict=True)
+        if h.any()
+    ]
+    return torch.stack(rows).mean()
+
+
+def loss_at(where, **how):
+    def answer(scores, tokens, hidden):
+        places = where(hidden)
+        return nn.functional.cross_entropy(scores[places], tokens[places], **how)
+
+    return answer
+
+
+def over_all_places(scores, tokens, hidden):
+    each = nn.functional.cross_entropy(scores.flatten(0, 1), tokens.flatten(), reduction="none")
+    return (each * hidden.flatten()).mean()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (loss_at(lambda hidden: hidden), "Right"),
+        (loss_at(torch.ones_like), "mean over all places"),
+        (loss_at(lambda hidden: ~hidden), "\\*not\\* hidden"),
+        (loss_at(lambda hidden: hidden, reduction="sum"), "take their mean"),
+        (loss_at(lambda hidden: hidden, reduction="none"), "Return one number"),
+        (over_all_places, "divided by the number of all places"),
+        (per_passage, "Each passage counts the same"),
+        (lambda s, t, h: loss_at(lambda h: h)(s, t, h).detach(), "no gradient comes back"),
+        (lambda s, t, h: s.sum(), "mean of -log"),
+    ],
+)
+def test_the_masked_loss_asks_for_the_hidden_words_alone(answer, words):
+    assert re.search(words, text("07-masked-loss", answer))

@@ -3,7 +3,7 @@
 Changing a rule means changing it here too, on purpose.
 """
 
-THRESHOLDS = {
+THRESHOLDS: dict[tuple[str, str], float] = {
     # ---- C31, C34: pictures and words ----
     ("C31", "pairs never captioned, accuracy among 72 (chance 1 %)"): 0.5,
     ("C31", "those new to WorldNet too, accuracy among 36 (chance 3 %)"): 0.5,
@@ -32,5 +32,15 @@ THRESHOLDS = {
     ): 0.0,
     ("C34", "prompt minus a random frozen net with 32 labels per class"): 0.0,
     ("C34", "prompt minus pixels with 32 labels per class"): 0.0,
+    # ---- C33: a masked-language model
+    ("C33", "pretrained minus scratch, fewest labels"): 0.05,
+    ("C33", "pretrained minus TF-IDF, fewest labels"): 0.05,
+    ("C33", "pretrained minus scratch, most labels"): 0.0,
+    ("C33", "pretrained minus TF-IDF, most labels"): 0.0,
+    ("C33", "pretrained minus its head alone, fewest labels"): 0.0,
+    ("C33", "scratch minus TF-IDF, fewest labels"): 0.0,
+    ("C33b", "TF-IDF minus pretrained, fewest labels"): 0.0,
+    ("C33b", "TF-IDF minus pretrained, most labels"): 0.0,
+    ("C33b", "pretrained minus scratch, fewest labels"): 0.0,
 }
 CUSTOM = {}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from course_lib import world
-from course_lib.claims import lesson07
+from course_lib.claims import lesson07_captions as lesson07
 from course_lib.claims.trials import captions, prompts
 from course_lib.joint import unseen_pairs
 from course_lib.lab.claim import result_of
