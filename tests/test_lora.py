@@ -4,10 +4,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from course_lib import CourseError
-from course_lib.train.lora import LoRA, add_lora, merge, take_off
+from course_lib.train.lora import LoRA, adapters, add_lora, merge, take_off
 from tests.fakes import small_backbone
 
 NAMES = ("conv", "point", "fc")
@@ -115,6 +116,28 @@ def test_training_the_rest_leaves_the_layers_inside_as_they_were():
     assert not torch.equal(adapted.fc.up.weight, before)
     assert all(torch.equal(take_off(adapted).state_dict()[k], v)
                for k, v in net().state_dict().items())  # fmt: skip
+
+
+def test_a_transformers_linear_layers_are_adapted_by_name_and_merge_to_the_same():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    base, x = nn.Sequential(OrderedDict(block=layer)), torch.randn(2, 5, 8)
+    adapted = moved(add_lora(base, ("block",), rank=2, alpha=2))
+    assert [*adapters(adapted)] == ["block.linear1", "block.linear2"]  # out_proj is never called
+    assert not torch.allclose(adapted(x), base(x), atol=1e-3)
+    torch.testing.assert_close(merge(adapted)(x), adapted(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_torchvision_net_is_adapted_by_the_names_of_its_stages():
+    base = torchvision.models.resnet18(weights=None).eval()
+    adapted, x = add_lora(base, ("layer4", "layer4.1.conv2"), 1, 1), torch.randn(1, 3, 64, 64)
+    assert len(adapters(adapted)) == 5  # two blocks of two convolutions, and one 1 x 1; none twice
+    assert torch.equal(adapted.eval()(x), base(x))
+
+
+def test_a_second_lora_on_top_of_the_first_is_refused():
+    with pytest.raises(CourseError, match="merge it or take it off"):
+        add_lora(add_lora(net(), ("fc",), 1, 1), ("fc",), 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from course_lib.claims.photographs import photographs_table, ratios_table
 from course_lib.lab import running, store
 from course_lib.lab.claim import Claim, Result
 
-LESSONS = ("01", "02", "03", "04", "05", "06")
+LESSONS = ("01", "02", "03", "04", "05", "06", "07")
 
 
 def claims() -> dict[str, Claim]:

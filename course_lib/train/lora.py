@@ -60,19 +60,29 @@ def add_lora(net: nn.Module, names: Sequence[str], rank: int, alpha: float) -> n
 
     names: of layers, or of modules such as "layer4" all of whose linear layers and convolutions are
     meant. alpha: the correction counts alpha / rank times. What else is to learn, such as a new
-    head, is unlocked afterwards. Batch norm is left to the caller: its statistics follow every
+    head, is unlocked afterwards. Left out are the output layers of nn.MultiheadAttention, which
+    PyTorch does not call like others. Batch norm is left to the caller: its statistics follow every
     batch in training mode and are no part of the correction.
-    Raises CourseError for a name that is not there or holds nothing to adapt.
+    Raises CourseError for a name that is not there or holds nothing to adapt, and for a net that
+    has a LoRA already.
     """
     net = copy.deepcopy(net).requires_grad_(False)
+    if adapters(net):
+        raise CourseError("This net has a LoRA already: merge it or take it off first.")
     found = dict(net.named_modules())
+    # Their output layer is never called: PyTorch reads its weight and multiplies by itself.
+    unseen = {
+        f"{name}.out_proj" for name, m in found.items() if isinstance(m, nn.MultiheadAttention)
+    }
+    wanted = {}
     for name in checks.names(names, "names"):
         inside = [] if name not in found else list(found[name].named_modules(prefix=name))
-        layers = [(path, module) for path, module in inside if isinstance(module, ADAPTED)]
+        layers = {p: m for p, m in inside if isinstance(m, ADAPTED) and p not in unseen}
         if not layers:
             raise CourseError(f"There is no layer to adapt at {name!r} in this net.")
-        for path, layer in layers:
-            net.set_submodule(path, LoRA(layer, rank, alpha))
+        wanted |= layers
+    for path, layer in wanted.items():
+        net.set_submodule(path, LoRA(layer, rank, alpha))
     return net
 
 
