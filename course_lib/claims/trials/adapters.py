@@ -34,7 +34,24 @@ LEARNS = "learns"  # the one group of the optimizer: adapter and head
 EPOCHS, BATCH = 25, 16
 # Chosen by benchmarks/tune_adapters.py on draws that no trial uses, the same search for each
 # method; frozen before the first measured draw. {task: {method: peak rate}}
-RATES: dict[str, dict[str, float]] = {}
+RATES: dict[str, dict[str, float]] = {
+    "digits": {
+        HEAD: 1e-2,
+        "LoRA, rank 1": 3e-3,
+        "LoRA, rank 2": 1e-2,
+        "LoRA, rank 4": 1e-2,
+        "LoRA, rank 8": 3e-3,
+        FULL: 1e-2,
+    },
+    "radiographs": {
+        HEAD: 3e-2,
+        "LoRA, rank 1": 1e-2,
+        "LoRA, rank 2": 1e-2,
+        "LoRA, rank 4": 1e-2,
+        "LoRA, rank 8": 1e-3,
+        FULL: 1e-2,
+    },
+}
 
 
 def lora(rank: int) -> str:
