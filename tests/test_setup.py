@@ -18,8 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What conda-forge calls these packages: for torch the build without CUDA, for matplotlib the one
 # without a window system.
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
-# timm is for those who want its nets, and for the tests of that.
-PIP_ONLY = {"playwright", "timm"}
+# The others are for those who want their nets or adapters, and for the tests of that.
+PIP_ONLY = {"open_clip_torch", "peft", "playwright", "timm", "transformers"}
 
 
 def required() -> dict[str, SpecifierSet]:

@@ -117,6 +117,23 @@ TASKS = {
         "    lora.b = torch.nn.Parameter(torch.zeros(linear.out_features, rank))\n"
         "    lora.forward = linear\n    return lora",
     ),
+    "07-lora": (
+        "LoRALinear",
+        "layer",
+        "import torch\n    lora = torch.nn.Module()\n    lora.layer = layer\n"
+        "    lora.down = torch.nn.Linear(layer.in_features, rank, bias=False)\n"
+        "    lora.up = torch.nn.Linear(rank, layer.out_features, bias=False)\n"
+        "    lora.forward = layer\n    return lora",
+    ),
+    "07-lora-conv": (
+        "LoRAConv",
+        "layer",
+        "import torch\n    lora = torch.nn.Module()\n    lora.layer = layer\n"
+        "    lora.down = torch.nn.Conv2d(layer.in_channels, rank, 1, bias=False)\n"
+        "    lora.up = torch.nn.Conv2d(rank, layer.out_channels, 1, bias=False)\n"
+        "    lora.forward = layer\n    return lora",
+    ),
+    "07-lora-learns": ("only_adapters", "[1, 2]", "return list(net.eval().fc.parameters())"),
     "l07-code-zero-shot": (
         "zero_shot",
         "__import__('numpy').arange(len(pictures)) % 2",
@@ -185,7 +202,11 @@ TASKS = {
         "import numpy as np\n    return np.random.default_rng(seed).random(len(patients)) < share",
     ),
 }
-ARGUMENTS = {"l07-code-lora": "linear, rank, alpha"}
+ARGUMENTS = {
+    "l07-code-lora": "linear, rank, alpha",
+    "07-lora": "layer, rank, alpha",
+    "07-lora-conv": "layer, rank, alpha",
+}
 REPLACED = """
 _right = {name}
 def {name}(*args):
@@ -200,7 +221,8 @@ class Wrong:
 def {name}(*args):
     return Wrong(_right(*args))
 """
-PROXIED = ("l02-code-head", "l06-code-grey", "l07-code-lora")  # objects that are used like modules
+# Objects that are used like modules.
+PROXIED = ("l02-code-head", "l06-code-grey", "l07-code-lora", "07-lora", "07-lora-conv")
 # Where the work is done in place, it is done on a copy.
 ON_A_COPY = """
 import copy
