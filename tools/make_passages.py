@@ -22,10 +22,11 @@ NOTICE = """# Where the passages come from
 
 `passages.json.gz` holds extracts of 45 words from docstrings of the libraries below, at the version
 given, with names and code masked. They are data for an exercise. Each extract stays under the
-licence of its library, whose copyright holders wrote it; the licence of this course does not cover
-them; it stands in `LICENCES.txt`. `vocabulary.json` and `language.safetensors` were learnt from docstrings of these and other
-libraries (listed in `language.json`) and hold no text of theirs. Where an expression names several
-licences, it covers parts that a library bundles, too; docstrings are under the library's own.
+licence of its library, which stands in `LICENCES.txt`; its copyright holders wrote it, and the
+licence of this course does not cover it. `vocabulary.json` and `language.safetensors` were learnt
+from docstrings of these and other libraries (listed in `language.json`) and hold no text of theirs.
+Where an expression names several licences, it covers parts that a library bundles, too; docstrings
+are under the library's own.
 
 | library | version | licence, from its metadata | project | passages |
 |---|---|---|---|--:|

@@ -74,7 +74,7 @@ def add_lora(net: nn.Module, names: Sequence[str], rank: int, alpha: float) -> n
     unseen = {
         f"{name}.out_proj" for name, m in found.items() if isinstance(m, nn.MultiheadAttention)
     }
-    wanted = {}
+    wanted: dict[str, nn.Module] = {}
     for name in checks.names(names, "names"):
         inside = [] if name not in found else list(found[name].named_modules(prefix=name))
         layers = {p: m for p, m in inside if isinstance(m, ADAPTED) and p not in unseen}

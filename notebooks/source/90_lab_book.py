@@ -281,3 +281,48 @@ show_claim("C29c")
 
 # %%
 show_claim("C30")
+
+# %% [markdown]
+# ## Lesson 07: Transfer everywhere
+
+# %% [markdown]
+# ### C31
+
+# %%
+show_claim("C31")
+
+# %% [markdown]
+# ### C31b
+
+# %%
+show_claim("C31b")
+
+# %% [markdown]
+# ### C31c
+
+# %%
+show_claim("C31c")
+
+# %% [markdown]
+# ### C32
+
+# %%
+show_claim("C32")
+
+# %% [markdown]
+# ### C33
+
+# %%
+show_claim("C33")
+
+# %% [markdown]
+# ### C33b
+
+# %%
+show_claim("C33b")
+
+# %% [markdown]
+# ### C34
+
+# %%
+show_claim("C34")
