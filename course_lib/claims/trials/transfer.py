@@ -4,11 +4,14 @@ import base64
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from course_lib.backbones import Backbone, load_backbone
+from course_lib.backbones.inference import predict
 from course_lib.data.tasks import load_task
 from course_lib.lab import cache, tracks
 from course_lib.lab.looks import BASELINES, PIXELS
+from course_lib.measure import metrics
 from course_lib.train import strategies as S
 
 SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
@@ -41,8 +44,9 @@ def transfer(trial: dict) -> dict:
         progress=False,
     )
     run = tuning.run
+    scores = predict(run.model, target.test.pictures)
     return {
-        "test": run.test,
+        "test": metrics.score(target.metric, scores, target.test.labels),
         "validation": run.validation,
         "train_accuracy": run.history[-1].accuracy,
         "loss": run.history[-1].loss,
@@ -51,7 +55,7 @@ def transfer(trial: dict) -> dict:
         "seconds": run.seconds,
         "tuning_seconds": tuning.seconds,
         "trainable_parameters": run.trainable_parameters,
-        "right": packed(run.model, target.test),
+        "right": packed(scores, target.test.labels),
     }
 
 
@@ -76,11 +80,9 @@ def _baseline(trial: dict) -> dict:
     return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
 
 
-def packed(model, split) -> str:
-    """Which test pictures a net is right on, eight to a byte, as text; see unpacked."""
-    from course_lib.backbones.inference import predict
-
-    right = (predict(model, split.pictures).argmax(1) == split.labels).numpy()
+def packed(scores: Tensor, labels: Tensor) -> str:
+    """Which pictures the scores (n, classes) are right on, eight to a byte; see unpacked."""
+    right = (scores.argmax(1) == labels).numpy()
     return f"{len(right)}:{base64.b64encode(np.packbits(right).tobytes()).decode()}"
 
 
