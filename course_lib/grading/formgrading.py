@@ -48,11 +48,13 @@ def install(course: Path) -> None:
 
 
 def _waiting(self: Any, assignment_id: str, notebook_id: str, submission: Any) -> list[str]:
-    """Hand-ins that wait for a person, and the one that is shown: nbgrader asks for failed tests,
-    of which there are none here."""
+    """Hand-ins that wait for a person, after the one that is shown: nbgrader asks for failed tests,
+    of which there are none here. In a circle, so that the last one leads to the first."""
     notebooks = self.gradebook.notebook_submissions(notebook_id, assignment_id)
     known = self.api._filter_existing_notebooks(assignment_id, notebooks)
-    return sorted({submission.id, *(one.id for one in known if one.needs_manual_grade)})
+    waiting = sorted({submission.id, *(one.id for one in known if one.needs_manual_grade)})
+    here = waiting.index(submission.id)
+    return waiting[here:] + waiting[:here]
 
 
 class Exporter:

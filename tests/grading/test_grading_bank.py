@@ -19,7 +19,7 @@ PRACTICE = load_bank(Path(scoring.__file__).parent / "bank")
 ALL = [(q.id, q) for bank in (GRADED, PRACTICE) for quiz in bank.values() for q in quiz.questions]
 LITERAL = [(i, q) for i, q in ALL if q.kind in ("choice", "multiple", "numeric")]
 CODE = [(i, q) for i, q in ALL if q.kind == "code"]
-LESSONS = [f"{n:02}" for n in range(1, 8)]
+LESSONS = [f"{n:02}" for n in range(1, 7)]
 
 
 def ids(pairs):

@@ -258,7 +258,7 @@ def check_after(course, before, record):
         text = path.read_text()
         assert "<script" not in text or "mini-number" in text
         for item in json.loads(text)["cells"]:
-            assert set(item["metadata"]) <= {"nbgrader", "deletable", "editable"}
+            assert set(item["metadata"]) <= {"nbgrader", "deletable", "editable", "jupyter"}
             assert not item.get("outputs") and "attachments" not in item
             if item["cell_type"] == "markdown":
                 assert (
