@@ -68,14 +68,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("student")
     one = action("export", "write the scores as CSV")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
-    one.add_argument("--format", choices=("canvas", "moodle", "table"), default="canvas")
+    one.add_argument(
+        "--format",
+        choices=("canvas", "moodle", "table", "answers"),
+        default="canvas",
+        help="answers: a row per answer with pseudonyms, for looking into and passing on",
+    )
+    one.add_argument(
+        "--with-texts",
+        action="store_true",
+        help="of answers: what was written and programmed, too; a name may stand in there",
+    )
     one.add_argument(
         "--accept",
         action="store_true",
         help="export although something is open, and leave that empty; the log says so",
     )
     one.add_argument("--out", metavar="FILE", default="-", help="default: standard output")
-    one = action("report", "write a page about difficulty, discrimination and wrong answers")
+    one = action("report", "write a page about the class, its mistakes, and each question")
     one.add_argument("quiz", nargs="*", help="quizzes (default: all)")
     one.add_argument("--out", metavar="FILE", type=Path, help="default: report.html in the folder")
     one = action("mine", "grade your own notebooks, without an instructor")
@@ -211,11 +221,15 @@ def _forget(args: argparse.Namespace, course: Path, bank: Path) -> int:
 
 
 def _export(args: argparse.Namespace, course: Path, bank: Path) -> int:
-    from course_lib.grading import export
+    from course_lib.grading import anonymous, export
 
-    text = export.as_csv(
-        course, bank, args.quiz, args.format, accept=args.accept, tell=tell_on(sys.stderr)
-    )
+    tell = tell_on(sys.stderr)
+    if args.with_texts and args.format != "answers":
+        raise CourseError("--with-texts goes with --format answers.")
+    if args.format == "answers":
+        text = anonymous.as_csv(course, bank, args.quiz, with_texts=args.with_texts, tell=tell)
+    else:
+        text = export.as_csv(course, bank, args.quiz, args.format, accept=args.accept, tell=tell)
     if args.out == "-":
         sys.stdout.write(text)
     else:

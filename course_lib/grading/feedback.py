@@ -33,6 +33,9 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere;
 img { max-width: 100%; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: .2rem .6rem; }
 .score { font-weight: 600; }
+.wide { overflow-x: auto; }
+th { text-align: left; }
+summary { cursor: pointer; padding: .2rem 0; }
 """
 
 

@@ -1,80 +1,35 @@
-"""A page for the instructor: how the class did, and how good each question is."""
+"""A page for the instructor: how the class did, how good each question is, which mistakes were
+made. The numbers are those of ``course_lib.grading.items``."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from course_lib.grading.build import escape
 from course_lib.grading.export import number
 from course_lib.grading.feedback import page
+from course_lib.grading.items import FEW, FEWEST, Analysis, Answer, Estimate, Item, analyse
 from course_lib.grading.overview import Sheet, opened, sheets
 
 BINS = 10
-
-
-def summary(sheet: Sheet) -> dict:
-    """Score distribution and, per question, difficulty, discrimination and wrong answers.
-
-    Difficulty is the mean share of points (1 is easy). Discrimination is the correlation of a
-    question's score with the rest of the quiz (None when one of them does not vary). An answer
-    without a score is left out, and so is a hand-in that is open from the distribution.
-    """
-    quiz = sheet.quiz
-    graded = [row for row in sheet.rows if row.record is not None]
-    shares = [row.total / quiz.points for row in graded if row.whole and quiz.points]
-    counts = [0] * BINS
-    for share in shares:
-        counts[min(BINS - 1, max(0, int(share * BINS)))] += 1
-    questions = []
-    for index, question in enumerate(quiz.questions):
-        scored = [row for row in graded if row.marks[question.id].score is not None]
-        own = [row.marks[question.id].score for row in scored]
-        rest = [
-            sum(m.score or 0.0 for name, m in row.marks.items() if name != question.id)
-            for row in scored
-        ]
-        results = [row.record["questions"][index] for row in scored]
-        wrong = Counter(
-            result["answer"] or result["reason"]
-            for value, result in zip(own, results, strict=True)
-            if value < question.points
-        )
-        difficulty = statistics.fmean(own) / question.points if own and question.points else None
-        questions.append(
-            {
-                "id": question.id,
-                "points": question.points,
-                "answers": len(own),
-                "difficulty": None if difficulty is None else round(difficulty, 3),
-                "discrimination": _correlation(own, rest),
-                "states": dict(Counter(row.marks[question.id].state for row in graded)),
-                "wrong": wrong.most_common(3),
-            }
-        )
-    seconds = [row.record["seconds"] for row in graded]
-    return {
-        "quiz": quiz.id,
-        "submissions": len(graded),
-        "distribution": counts,
-        "mean": round(statistics.fmean(shares), 3) if shares else None,
-        "questions": questions,
-        "seconds": {
-            "median": round(statistics.median(seconds), 3) if seconds else 0.0,
-            "longest": round(max(seconds, default=0.0), 3),
-        },
-        "states": dict(Counter(row.state for row in sheet.rows)),
-        "open": [(row.student, row.state, list(row.open)) for row in sheet.open],
-    }
-
-
-def _correlation(a: list[float], b: list[float]) -> float | None:
-    try:
-        return round(statistics.correlation(a, b), 3)
-    except statistics.StatisticsError:
-        return None
+LONGEST = 300  # characters of a choice, or of what a run of code came to
+LEGEND = """
+<details><summary>How to read this</summary>
+<p><b>Difficulty</b> is the mean share of a question's points: 1 means that everybody has them all.
+<b>Discrimination</b> is the correlation of a question's points with those of the rest of the quiz:
+near 0, it does not tell who knows the rest; below 0, who does well elsewhere does badly here.
+<b>Best</b> and <b>worst quarter</b> are by the rest of the quiz, too. A good wrong answer is chosen
+more often by the worst quarter. <b>Alpha</b> (Cronbach's) says how far the questions go together:
+1 is a ruler, 0 is dice. A low one has two usual reasons, few questions, or questions about
+different things; from it follows the standard error of a student's points.</p>
+<p>In brackets stand 95 % intervals. Hand-ins that nobody could read are counted apart and nowhere
+else. A blank counts as 0 points and as no answer.</p></details>
+"""
+TABLE = '<div class="wide" tabindex="0" role="region" aria-label="{}">{}</div>'
 
 
 def as_html(
@@ -85,53 +40,179 @@ def as_html(
 ) -> str:
     """The report of the graded quizzes. Raises CourseError when there are none."""
     with opened(Path(course), bank, tell) as (store, quizzes):
-        parts = [_section(one) for one in sheets(store, quizzes, names)]
-    return page("Quiz report", "<h1>Quiz report</h1>\n" + "\n".join(parts))
+        parts = [
+            _section(one, analyse(one, partial(store.own, one.quiz)))
+            for one in sheets(store, quizzes, names)
+        ]
+    return page("Quiz report", "<h1>Quiz report</h1>\n" + LEGEND + "\n".join(parts))
 
 
-def _section(sheet: Sheet) -> str:
-    quiz, s = sheet.quiz, summary(sheet)
-    top = max(s["distribution"]) or 1
+def distribution(sheet: Sheet) -> list[int]:
+    """How many have from 0, 10, ... 90 % of the points on; a hand-in that is open is left out."""
+    shares = _shares(sheet)
+    counts = [0] * BINS
+    for share in shares:
+        counts[min(BINS - 1, max(0, int(share * BINS)))] += 1
+    return counts
+
+
+def _shares(sheet: Sheet) -> list[float]:
+    most = sheet.quiz.points
+    return [row.total / most for row in sheet.rows if row.record and row.whole and most]
+
+
+def _section(sheet: Sheet, found: Analysis) -> str:
+    quiz = sheet.quiz
+    states = Counter(row.state for row in sheet.rows)
+    told = ", ".join(f"{escape(k)} {v}" for k, v in sorted(states.items()))
+    shares = _shares(sheet)
+    mean = f"{100 * statistics.fmean(shares):.0f} %" if shares else "not known"
+    seconds = [row.record["seconds"] for row in sheet.rows if row.record] or [0.0]
+    unread = (
+        f"<p>{_hand_ins(found.unreadable)} could not be read, and counted nowhere below.</p>"
+        if found.unreadable
+        else ""
+    )
+    return (
+        f"<section><h2>{escape(quiz.title)}</h2><p>{_hand_ins(found.students)} ({told}); mean "
+        f"{mean} of {number(quiz.points)} points; time to grade: median "
+        f"{statistics.median(seconds):.2g} s, longest {max(seconds):.2g} s.</p>{unread}"
+        f"{_bars(distribution(sheet))}<p>{_reliable(found)}</p>{_suspects(found)}"
+        f"{_questions(found)}{''.join(map(_answers, found.items))}{_open(sheet)}</section>"
+    )
+
+
+def _hand_ins(count: int) -> str:
+    return f"{count} hand-in{'' if count == 1 else 's'}"
+
+
+def _bars(counts: list[int]) -> str:
+    top = max(counts) or 1
     bars = "".join(
         f'<rect x="{i * 40 + 4}" y="{100 - 90 * n / top:.1f}" width="32" '
-        f'height="{90 * n / top:.1f}" '
-        f'fill="#0072b2"></rect><text x="{i * 40 + 20}" y="114" font-size="10" '
-        f'text-anchor="middle" fill="currentColor">{i * 10}%</text>'
-        f'<text x="{i * 40 + 20}" y="{96 - 90 * n / top:.1f}" '
-        f'font-size="10" text-anchor="middle" fill="currentColor">{n}</text>'
-        for i, n in enumerate(s["distribution"])
+        f'height="{90 * n / top:.1f}" fill="#0072b2"></rect>'
+        f'<text x="{i * 40 + 20}" y="114" font-size="10" text-anchor="middle" '
+        f'fill="currentColor">{i * 10}%</text>'
+        f'<text x="{i * 40 + 20}" y="{96 - 90 * n / top:.1f}" font-size="10" '
+        f'text-anchor="middle" fill="currentColor">{n}</text>'
+        for i, n in enumerate(counts)
     )
-    states = ", ".join(f"{escape(k)} {v}" for k, v in sorted(s["states"].items()))
+    label = f"Hand-ins per tenth of the points, from 0 % on: {', '.join(map(str, counts))}"
+    return (
+        f'<svg viewBox="0 -10 400 130" width="400" role="img" aria-label="{label}">{bars}</svg>'
+        "<p>Hand-ins by the share of the points that they reached.</p>"
+    )
+
+
+def _reliable(found: Analysis) -> str:
+    """A sentence or two on how far the points can be trusted."""
+    text = ""
+    if found.left_out:
+        text = f"Left out as long as their points are open: {', '.join(found.left_out)}. "
+    if found.whole < FEWEST:
+        return escape(
+            f"{text}With {_hand_ins(found.whole)} whose points are all known, reliability and "
+            f"discrimination would be chance; they are told from {FEWEST} on."
+        )
+    if found.reliability is None:
+        return escape(f"{text}Reliability needs two questions whose points differ.")
+    one = found.reliability
+    text += (
+        f"Reliability (Cronbach's alpha): {_estimate(one.alpha)}, from {one.questions} questions "
+        f"and {_hand_ins(one.students)}. A student's points are uncertain by about "
+        f"{one.error:.1f} either way (standard error of measurement)."
+    )
+    if one.alpha.low < 0.5:
+        text += " Whether the questions measure one thing is not shown by so few of them."
+    if found.whole < FEW:
+        text += f" With fewer than {FEW} hand-ins all of this is rough; look at the intervals."
+    return escape(text)
+
+
+def _estimate(one: Estimate) -> str:
+    return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
+
+
+def _suspects(found: Analysis) -> str:
+    items = "".join(
+        f"<li><b>{escape(i.question.id)}</b>: {escape(i.suspect)}</li>"
+        for i in found.items
+        if i.suspect
+    )
+    if not items:
+        return ""
+    return (
+        f"<h3>Look at the key of</h3><ul>{items}</ul><p>If it is wrong: <code>corrections</code> "
+        "in <code>course.yaml</code>, then <code>course quiz grade</code>.</p>"
+    )
+
+
+def _row(cells: Iterable[object], mark: str = "td") -> str:
+    return "<tr>" + "".join(f"<{mark}>{escape(c)}</{mark}>" for c in cells) + "</tr>"
+
+
+def _questions(found: Analysis) -> str:
     rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{escape(cell)}</td>"
-            for cell in (
-                q["id"],
-                f"{q['points']:g}",
-                q["answers"],
-                "" if q["difficulty"] is None else f"{q['difficulty']:.2f}",
-                "" if q["discrimination"] is None else f"{q['discrimination']:.2f}",
-                "; ".join(f"{n} x {' '.join(str(a).split())[:80]}" for a, n in q["wrong"]),
+        _row(
+            (
+                i.question.id,
+                number(i.question.points),
+                i.asked,
+                "" if i.difficulty is None else f"{i.difficulty:.2f}",
+                "" if i.discrimination is None else _estimate(i.discrimination),
+                _remark(i),
             )
         )
-        + "</tr>"
-        for q in s["questions"]
+        for i in found.items
     )
-    mean = "not known" if s["mean"] is None else f"{100 * s['mean']:.0f} %"
-    items = "".join(
-        f"<li>{escape(name)}: {escape(state)}. {escape(' | '.join(reasons))}</li>"
-        for name, state, reasons in s["open"]
-    )
-    waiting = f"<h3>Open: {len(s['open'])}</h3><ul>{items}</ul>" if items else ""
+    head = _row(("question", "points", "hand-ins", "difficulty", "discrimination", ""), "th")
+    return TABLE.format("Questions", f"<table>{head}{rows}</table>")
+
+
+def _remark(item: Item) -> str:
+    if item.question.credit:
+        return "everybody has the points"
+    if item.scored < item.asked:
+        return f"{item.asked - item.scored} wait for points"
+    if item.suspect:
+        return "is the key right?"
+    if item.discrimination is not None and item.discrimination.high < 0:
+        return "who knows the rest fails here"
+    return ""
+
+
+def _answers(item: Item) -> str:
+    """The table of what was answered to one question, folded."""
+    if not item.answers:
+        return ""
+    split = item.answers[0].best is not None
+    heads = ["answer", "chosen", *(["best quarter", "worst quarter"] if split else [])]
+    rows = "".join(_row(_cells(one, split)) for one in item.answers)
+    prompt = " ".join(item.question.prompt.split())
+    table = f"<table>{_row([*heads, 'stands for'], 'th')}{rows}</table>"
     return (
-        f"<section><h2>{escape(quiz.title)}</h2><p>{s['submissions']} submissions ({states}); mean "
-        f"{mean} of {number(quiz.points)} points; time to grade: median "
-        f"{s['seconds']['median']:g} s, longest {s['seconds']['longest']:g} s.</p>"
-        f'<svg viewBox="0 -10 400 130" width="400" role="img" aria-label="Number of submissions '
-        f"per tenth "
-        f'of the points: {escape(s["distribution"])}">{bars}</svg>'
-        "<table><tr><th>question</th><th>points</th><th>answers</th><th>difficulty</th>"
-        f"<th>discrimination</th><th>commonest wrong answers</th></tr>{rows}</table>{waiting}"
-        "</section>"
+        f"<details><summary>{escape(item.question.id)}: {escape(_short(prompt, 90))}</summary>"
+        f"<p>{escape(prompt)}</p>{TABLE.format('Answers', table)}</details>"
     )
+
+
+def _cells(one: Answer, split: bool) -> list[str]:
+    shares = [f"{one.count} ({100 * one.share:.0f} %)"]
+    if split:
+        shares += ["" if x is None else f"{100 * x:.0f} %" for x in (one.best, one.worst)]
+    name = _short(f"{one.label} {' '.join(one.text.split())}", LONGEST)
+    return [name, *shares, "the right answer" if one.right else " ".join(one.stands_for.split())]
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
+
+
+def _open(sheet: Sheet) -> str:
+    if not sheet.open:
+        return ""
+    items = "".join(
+        f"<li>{escape(row.student)}: {escape(row.state)}. {escape(' | '.join(row.open))}</li>"
+        for row in sheet.open
+    )
+    return f"<h3>Open: {len(sheet.open)}</h3><ul>{items}</ul>"

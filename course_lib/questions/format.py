@@ -25,6 +25,9 @@ choices in another order. ``variants`` are fields that replace the question's ow
 that fill in ``<<names>>`` in its texts; each student gets one of them. ``kind: pool`` holds
 ``questions`` of one kind and worth, of which ``draw`` are asked of each student.
 
+A wrong choice may name its ``misconception``, what somebody believes who chooses it: ``course quiz
+report`` counts these; without one it takes the choice's ``why``. Students see only ``why``.
+
 A picture, ``![what it shows](file.png)`` in a prompt, is a file beside the quiz.
 """
 
@@ -276,6 +279,10 @@ def _check_meaning(q: Question, fail: _Failer, where: tuple) -> None:
             f"{right} of {len(q.choices)} choices are marked correct; at "
             "least one must be right and one wrong.",
         )
+    for index, choice in enumerate(q.choices):
+        if choice.correct and choice.misconception:
+            at = where + ("choices", index, "misconception")
+            fail(at, "a right choice stands for no misconception.")
     for name, items in (("parts", q.parts), ("rubric", q.rubric)):
         total = sum(item.points for item in items)
         if items and not math.isclose(total, q.points):

@@ -17,6 +17,8 @@ class Choice:
     text: str
     why: str
     correct: bool = False
+    # What somebody believes who chooses it, for the instructor's report; bears on no score.
+    misconception: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

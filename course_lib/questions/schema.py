@@ -53,7 +53,9 @@ _CHOICES = {
     "type": "array",
     "minItems": 2,
     "maxItems": 8,
-    "items": _object({"text": _TEXT, "why": _TEXT}, {"correct": {"type": "boolean"}}),
+    "items": _object(
+        {"text": _TEXT, "why": _TEXT}, {"correct": {"type": "boolean"}, "misconception": _TEXT}
+    ),
 }
 _LETTER = {"type": "string", "pattern": "^[a-h]$"}
 

@@ -14,7 +14,16 @@ import quizlab
 from quizlab import RIGHT, RIGHT_SCORE, by_hand, graded, rules, submit
 
 from course_lib.errors import CourseError
-from course_lib.grading import cli, export, feedback, mine, overview, report
+from course_lib.grading import (
+    anonymous,
+    cli,
+    export,
+    feedback,
+    mine,
+    overview,
+    report,
+    signed,
+)
 
 BEFORE, CLOSED = "2019-12-31 12:00", {"closes": "2020-01-01 12:00"}
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -93,31 +102,100 @@ def test_formulas_are_neutralised_and_plain_ids_are_left(field):
     assert export.neutral("ann-1.5") == "ann-1.5" and export.neutral("0012") == "0012"
 
 
-def test_the_report_has_difficulty_discrimination_and_wrong_answers(course):
-    choices = ["b", "b", "b", "a", "a", "c"]
-    for index, letter in enumerate(choices):
-        good = letter == "b"
+def a_class(course, count=13):
+    """Half of it good, half of it bad; one file is damaged, one essay is not read yet."""
+    for index in range(count):
+        good = index % 2 == 0
         submit(
             course,
-            f"s{index}",
+            f"s{index:02}",
             {
-                "mini-choice": f"answer = '{letter}'",
+                "mini-choice": "answer = 'b'" if good else "answer = 'a'",
+                "mini-multiple": "answer = ['a', 'c']" if good else "answer = ['a', 'b']",
                 "mini-number": "answer = 0.5" if good else "answer = 50",
-                "mini-essay": NASTY,
+                "mini-essay": f"I am Student Number {index}. {NASTY}",
             },
         )
+    submit(course, "torn", b"nothing")
     graded(course)
-    for index in range(6):
-        by_hand(course, f"s{index}", 1)
+    for index in range(count - 1):
+        by_hand(course, f"s{index:02}", 1)
+
+
+def test_the_report_has_reliability_discrimination_and_the_mistakes_that_were_made(course):
+    a_class(course)
     text = report.as_html(course, quizlab.BANK)
-    assert "<script" not in text and "6 submissions" in text and "2 x a" in text
+    assert "<script" not in text and "13 hand-ins (" in text
+    assert "1 hand-in could not be read, and counted nowhere below." in text
+    # A row of the table: six of thirteen chose three, all of the worst quarter, none of the best.
+    row = "<td>a) three</td><td>6 (46 %)</td><td>0 %</td><td>100 %</td>"
+    assert row + "<td>Three leaves a rest of one.</td>" in text
+    assert "Reliability (Cronbach" in text and "12 hand-ins" in text
+    assert "<td>1 wait for points</td>" in text and "s12: waiting" in text
     with overview.opened(course, quizlab.BANK) as (store, quizzes):
-        found = report.summary(overview.sheet(store, quizzes["mini"]))
-    first, number = found["questions"][0], found["questions"][2]
-    assert first["difficulty"] == 0.5 and first["wrong"][0] == ("a", 2)
-    assert first["discrimination"] == 1 and number["difficulty"] == 0.75
-    assert found["questions"][1]["discrimination"] is None
-    assert sum(found["distribution"]) == 6
+        sheet = overview.sheet(store, quizzes["mini"])
+    assert sum(report.distribution(sheet)) == 12  # the essay of s12 is open, torn all
+
+
+def test_a_report_of_few_hand_ins_says_that_they_are_few(course):
+    for name in ("ann", "bob"):
+        submit(course, name)
+    graded(course)
+    text = report.as_html(course, quizlab.BANK)
+    assert "reliability and discrimination would be chance; they are told from 10 on" in text
+    assert "Left out as long as their points are open: mini-essay." in text
+
+
+def answer_rows(course, *more):
+    out = course / "answers.csv"
+    words = ["export", "--format", "answers", "--out", str(out), *more]
+    words += ["--course-dir", str(course), "--bank", str(quizlab.BANK)]
+    assert cli.main(words) == 0
+    text = out.read_text(encoding="utf-8")
+    return text, list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_anonymised_export_has_answers_and_nothing_that_names_a_student(course):
+    people = [*(f"s{i:02}" for i in range(13)), "torn"]
+    text = "id,name\n" + "".join(f"{name},Ann Right\n" for name in people)
+    (course / "roster.csv").write_text(text, encoding="utf-8")
+    a_class(course)
+    text, rows = answer_rows(course)
+    names = {row["student"] for row in rows}
+    assert len(names) == 14 and all(len(name) == 13 and name[0] == "s" for name in names)
+    assert not {field for row in rows for field in row.values()} & set(people)
+    assert not any(told in text for told in ("Ann", "Right", "Student Number", "alert"))
+    assert [*rows[0]] == [*anonymous.COLUMNS, "answer"]
+    found = {(r["question"], r["state"], r["points"], r["answer"]) for r in rows}
+    assert ("mini-choice", "wrong", "0", "a") in found
+    assert ("mini-multiple", "right", "2", "a, c") in found
+    assert ("mini-number", "partial", "1", "50") in found
+    assert ("mini-essay", "waiting", "1", "") in found and (
+        "mini-essay",
+        "waiting",
+        "",
+        "",
+    ) in found
+    assert sum(r["state"] == "unreadable" for r in rows) == 5
+    again, _ = answer_rows(course)
+    assert again == text  # one student keeps one pseudonym
+
+
+def test_texts_are_exported_only_when_they_are_asked_for_and_the_log_says_so(course):
+    submit(course, "ann", RIGHT | {"mini-essay": "=cmd() I am Ann."})
+    graded(course)
+    text, rows = answer_rows(course, "--with-texts")
+    (essay,) = [r["text"] for r in rows if r["question"] == "mini-essay"]
+    assert essay == "'=cmd() I am Ann."
+    events = [event for event, _ in signed.Log(course, signed.secret(course)).events()]
+    assert events[-1]["what"] == "exported answers" and events[-1]["with_texts"] is True
+    words = ["export", "--with-texts", "--course-dir", str(course), "--bank", str(quizlab.BANK)]
+    assert cli.main(words) == 1
+
+
+def test_a_pseudonym_is_another_in_another_course():
+    assert anonymous.pseudonym(b"one", "ann") != anonymous.pseudonym(b"two", "ann")
+    assert anonymous.pseudonym(b"one", "ann") == anonymous.pseudonym(b"one", "ann")
 
 
 def test_export_and_report_of_nothing_say_what_to_do(course):
