@@ -69,6 +69,12 @@ TASKS = {
         "net.bn.eval()",
         "net.requires_grad_(False)\n    net.fc.requires_grad_(True)\n    net.eval()",
     ),
+    "l02-code-loop": (
+        "train",
+        "[0.5] * epochs",
+        "net.eval()\n    x, y = validation\n"
+        "    return [float((net(x).argmax(1) == y).double().mean())] * epochs",
+    ),
     "l02-code-count": ("count", "(8, 8)", "return len(list(net.parameters())), 8"),
     "l03-code-groups": (
         "groups",
@@ -236,7 +242,7 @@ def answers(question: Question) -> dict[str, str]:
     name, example, body = TASKS[question.id]
     arguments = ARGUMENTS.get(question.id) or _arguments(question.starter, name)
     first = arguments.split(",")[0]
-    in_place = name in ("freeze", "train_one_epoch", "learning_mode")
+    in_place = name in ("freeze", "train", "train_one_epoch", "learning_mode")
     nothing = f"def {name}({arguments}):\n    return {first}\n"
     other = PROXY if question.id in PROXIED else REPLACED
     wrong = (ON_A_COPY if in_place else other).format(name=name)

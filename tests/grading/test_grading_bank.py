@@ -19,7 +19,7 @@ PRACTICE = load_bank(Path(scoring.__file__).parent / "bank")
 ALL = [(q.id, q) for bank in (GRADED, PRACTICE) for quiz in bank.values() for q in quiz.questions]
 LITERAL = [(i, q) for i, q in ALL if q.kind in ("choice", "multiple", "numeric")]
 CODE = [(i, q) for i, q in ALL if q.kind == "code"]
-LESSONS = [f"{n:02}" for n in range(1, 7)]
+LESSONS = [f"{n:02}" for n in range(1, 8)]
 
 
 def ids(pairs):
@@ -36,6 +36,13 @@ def test_every_lesson_has_its_questions_and_coding_tasks(lesson):
     assert sum(q.kind != "code" for q in graded) >= 8
     assert sum(q.kind == "code" for q in graded) >= 2
     assert sum(q.kind != "code" for q in practice) >= 6
+
+
+def test_the_bank_has_at_least_ninety_graded_questions_over_all_nine_lessons():
+    counts = Counter(q.lesson for quiz in GRADED.values() for q in quiz.questions)
+    assert sorted(counts) == [f"{n:02}" for n in range(9)] and counts.total() >= 90
+    at_least = {"00": 5, "01": 14, "02": 14, "03": 14, "07": 12, "08": 8}
+    assert all(counts[lesson] >= n for lesson, n in at_least.items()), counts
 
 
 def test_all_twelve_required_topics_are_covered_by_graded_questions():
