@@ -4,11 +4,13 @@ made. The numbers are those of ``course_lib.grading.items``."""
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from course_lib.grading import rendering
 from course_lib.grading.build import escape
 from course_lib.grading.export import number
 from course_lib.grading.feedback import page
@@ -29,6 +31,7 @@ different things; from it follows the standard error of a student's points.</p>
 <p>In brackets stand 95 % intervals. Hand-ins that nobody could read are counted apart and nowhere
 else. A blank counts as 0 points and as no answer.</p></details>
 """
+STYLE = "<style>tr.right td { font-weight: 600; } svg { max-width: 100%; }</style>\n"
 TABLE = '<div class="wide" tabindex="0" role="region" aria-label="{}">{}</div>'
 
 
@@ -44,7 +47,7 @@ def as_html(
             _section(one, analyse(one, partial(store.own, one.quiz)))
             for one in sheets(store, quizzes, names)
         ]
-    return page("Quiz report", "<h1>Quiz report</h1>\n" + LEGEND + "\n".join(parts))
+    return page("Quiz report", "<h1>Quiz report</h1>\n" + STYLE + LEGEND + "\n".join(parts))
 
 
 def distribution(sheet: Sheet) -> list[int]:
@@ -187,32 +190,50 @@ def _answers(item: Item) -> str:
         return ""
     split = item.answers[0].best is not None
     heads = ["answer", "chosen", *(["best quarter", "worst quarter"] if split else [])]
-    rows = "".join(_row(_cells(one, split)) for one in item.answers)
-    prompt = " ".join(item.question.prompt.split())
+    rows = "".join(
+        _row(_cells(one, split)).replace("<tr>", '<tr class="right">' if one.right else "<tr>", 1)
+        for one in item.answers
+    )
+    q = item.question
+    prompt = " ".join(q.prompt.split())
     table = f"<table>{_row([*heads, 'stands for'], 'th')}{rows}</table>"
     return (
-        f"<details><summary>{escape(item.question.id)}: {escape(_short(prompt, 90))}</summary>"
-        f"<p>{escape(prompt)}</p>{TABLE.format('Answers', table)}</details>"
+        f"<details{' open' if item.suspect else ''}>"
+        f"<summary>{escape(q.id)}: {escape(_short(prompt, 90))}</summary>"
+        f"{rendering.markdown(q.prompt.strip(), dict(q.pictures))}"
+        f"{TABLE.format(f'Answers to {escape(q.id)}', table)}</details>"
     )
 
 
 def _cells(one: Answer, split: bool) -> list[str]:
-    shares = [f"{one.count} ({100 * one.share:.0f} %)"]
+    shares = [f"{one.count} ({100 * one.share:.0f}\u00a0%)"]
     if split:
-        shares += ["" if x is None else f"{100 * x:.0f} %" for x in (one.best, one.worst)]
+        shares += ["" if x is None else f"{100 * x:.0f}\u00a0%" for x in (one.best, one.worst)]
     name = _short(f"{one.label} {' '.join(one.text.split())}", LONGEST)
     return [name, *shares, "the right answer" if one.right else " ".join(one.stands_for.split())]
 
 
 def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
+    return textwrap.shorten(text, most, placeholder=" \u2026")
 
 
 def _open(sheet: Sheet) -> str:
     if not sheet.open:
         return ""
     items = "".join(
-        f"<li>{escape(row.student)}: {escape(row.state)}. {escape(' | '.join(row.open))}</li>"
+        f"<li>{escape(row.student)}: {escape(row.state)}. {escape(_reasons(row.open))}</li>"
         for row in sheet.open
     )
     return f"<h3>Open: {len(sheet.open)}</h3><ul>{items}</ul>"
+
+
+def _reasons(texts: Iterable[str]) -> str:
+    """Reasons such as ``question: text``, each text once."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, colon, reason = text.partition(": ")
+        whole = not colon or " " in name
+        found.setdefault(text if whole else reason, []).extend([] if whole else [name])
+    return " | ".join(
+        f"{', '.join(names)}: {reason}" if names else reason for reason, names in found.items()
+    )

@@ -119,6 +119,10 @@ def mini_with(tmp_path, change):
             "this is the right answer",
         ),
         (lambda q: q["mini-choice"].update(id="mini-number"), "used twice"),
+        (
+            lambda q: q["mini-choice"]["choices"][1].update(misconception="four is odd"),
+            "choices[1].misconception: a right choice stands for no misconception",
+        ),
     ],
 )
 def test_a_quiz_that_contradicts_itself_is_refused(tmp_path, change, says):
