@@ -87,8 +87,9 @@ def hand_in(course: Path, quiz: Quiz, truth: dict, count: int) -> int:
     return len(range(0, count, DAMAGED))
 
 
-def walked(folder: Path, count: int, workers: int) -> dict:
-    """Seconds and peak megabytes of each step for a class of this size."""
+def planted(folder: Path, count: int) -> tuple[Path, Path, Quiz, int, str]:
+    """A course in which everybody handed in: its folder, the bank, the quiz, how many hand-ins are
+    damaged, and the question whose key is wrong."""
     place = bank(folder / "bank", *QUIZZES["concept"])
     name = QUIZZES["concept"][0]
     truth = {q.id: q.right_answer for q in load_bank(place)[name].questions}
@@ -96,7 +97,12 @@ def walked(folder: Path, count: int, workers: int) -> dict:
     quiz, course = load_bank(place)[name], folder / "course"
     course.mkdir()
     build.write_quiz(quiz, course)
-    damaged = hand_in(course, quiz, truth, count)
+    return course, place, quiz, hand_in(course, quiz, truth, count), wrong_key
+
+
+def walked(folder: Path, count: int, workers: int) -> dict:
+    """Seconds and peak megabytes of each step for a class of this size."""
+    course, place, quiz, damaged, wrong_key = planted(folder, count)
     steps = {
         "grade": ["grade", "--workers", str(workers)],
         "export": ["export", "--accept", "--out", "canvas.csv"],

@@ -1,6 +1,7 @@
 """Kill and resume, and a real dask.distributed cluster."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import quizlab
 
 from course_lib import executors
 from course_lib.errors import CourseError
-from course_lib.grading import grade
+from course_lib.grading import cli, grade
 
 
 def benchmark(name):
@@ -27,6 +28,25 @@ def benchmark(name):
 def test_kills_a_locked_gradebook_and_a_full_disk_change_no_grade(bubblewrap):
     found = benchmark("grading_kill").compare(quizlab.BANK, "mini", 30, 2, 2, seed=1, bad=6)
     assert found["kills"] == 2 and found["full_disk_said"]
+
+
+def test_a_class_from_templates_is_graded_exported_and_reported(
+    tmp_path, monkeypatch, empty_gradebook, capsys
+):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    large = benchmark("grading_class")
+    course, place, quiz, damaged, wrong_key = large.planted(tmp_path, 50)
+    shutil.copy(empty_gradebook, course / "gradebook.db")
+    monkeypatch.chdir(course)
+    for words in (
+        ["grade"],
+        ["export", "--accept", "--out", "canvas.csv"],
+        ["export", "--format", "answers", "--out", "answers.csv"],
+        ["report"],
+    ):
+        given = ["--course-dir", str(course), "--bank", str(place)]
+        assert cli.main([*words, *given]) == 0, capsys.readouterr()
+    large.looked_at(course, quiz, 50, damaged, wrong_key)  # everybody is there; the key is named
 
 
 @pytest.fixture(scope="module")
