@@ -201,7 +201,7 @@ def looked_at(walk: Walk) -> None:
     """What must be there in the end."""
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Quiz 1 (4711)"]
     canvas = table(walk.course / "canvas-import.csv")
-    assert canvas[:2] == [head, ["    Points Possible", "", "", "", "", "21"]]
+    assert canvas[:2] == [head, ["    Points Possible", "", "", "", "", "24"]]
     assert canvas[2:] == [
         ["Right, Ann", "101", "0012", "ann", "Biology A", "8"],  # 6, and 2 by hand
         ["Burns, Bob", "102", "0013", "bob", "Biology A", "2.7"],  # 3, ten hours late: one day
@@ -223,7 +223,7 @@ def looked_at(walk: Walk) -> None:
     assert "3 new, 0 known, 0 for a person" in walk.said["collect lesson01 --archive canvas.zip"]
     (page,) = (walk.home / "desks/ann/lesson01/feedback").rglob("*.html")
     text = page.read_text("utf-8")
-    assert "8 of 21 points" in text and "The control is missing." in text
+    assert "8 of 24 points" in text and "The control is missing." in text
     assert "Each" in text or "Few they are" in text  # an explanation: it has closed
     assert not list((walk.home / "desks/ann").rglob("source*"))
     out = walk.home / "srv/hand-out/lesson01/lesson01.ipynb"

@@ -62,6 +62,12 @@ def test_all_choices_of_a_question_have_about_the_same_length(question):
     assert max(lengths) <= LENGTHS * min(lengths), lengths
 
 
+@pytest.mark.parametrize("question", QUESTIONS, ids=[q.id for q in QUESTIONS])
+def test_every_wrong_choice_names_a_mistake_of_its_own_that_it_stands_for(question):
+    named = [c.misconception for c in question.choices if not c.correct]
+    assert all(named) and len(set(named)) == len(named)
+
+
 def test_a_bank_that_tells_its_keys_is_found_out():
     def question(kind, *correct):
         texts = ("the right one, said with care", "a wrong one", "another wrong", "no")
