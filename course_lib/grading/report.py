@@ -126,7 +126,7 @@ def _reliable(found: Analysis) -> str:
         f"{one.error:.1f} either way (standard error of measurement)."
     )
     if one.alpha.low < 0.5:
-        text += " Whether the questions measure one thing is not shown by so few of them."
+        text += " That is too uncertain to rank single students by."
     if found.whole < FEW:
         text += f" With fewer than {FEW} hand-ins all of this is rough; look at the intervals."
     return escape(text)
@@ -168,7 +168,7 @@ def _questions(found: Analysis) -> str:
         )
         for i in found.items
     )
-    head = _row(("question", "points", "hand-ins", "difficulty", "discrimination", ""), "th")
+    head = _row(("question", "points", "hand-ins", "difficulty", "discrimination", "remark"), "th")
     return TABLE.format("Questions", f"<table>{head}{rows}</table>")
 
 
