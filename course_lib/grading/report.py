@@ -220,14 +220,17 @@ def _short(text: str, most: int) -> str:
 def _open(sheet: Sheet) -> str:
     if not sheet.open:
         return ""
+    groups: dict[str, list[str]] = {}  # who waits for the same thing stands in one line
+    for row in sheet.open:
+        text = f"{row.state}. {_reasons(row.open, len(sheet.quiz.questions))}"
+        groups.setdefault(text, []).append(row.student)
     items = "".join(
-        f"<li>{escape(row.student)}: {escape(row.state)}. {escape(_reasons(row.open))}</li>"
-        for row in sheet.open
+        f"<li>{escape(', '.join(names))}: {escape(text)}</li>" for text, names in groups.items()
     )
     return f"<h3>Open: {len(sheet.open)}</h3><ul>{items}</ul>"
 
 
-def _reasons(texts: Iterable[str]) -> str:
+def _reasons(texts: Iterable[str], questions: int) -> str:
     """Reasons such as ``question: text``, each text once."""
     found: dict[str, list[str]] = {}
     for text in texts:
@@ -235,5 +238,6 @@ def _reasons(texts: Iterable[str]) -> str:
         whole = not colon or " " in name
         found.setdefault(text if whole else reason, []).extend([] if whole else [name])
     return " | ".join(
-        f"{', '.join(names)}: {reason}" if names else reason for reason, names in found.items()
+        f"{', '.join(names)}: {reason}" if 0 < len(names) < questions else reason
+        for reason, names in found.items()
     )
