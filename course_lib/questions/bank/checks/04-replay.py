@@ -39,8 +39,8 @@ def run(answer, case):
     pictures, labels = torch.tensor(case["pictures"]), torch.tensor(case["labels"])
     loss = answer.replay(net, old_head, pictures, labels)
     yield "loss", loss
-    yield "gradient", list(torch.autograd.grad(loss, [net.conv1.weight, net.conv1.bias]))
     yield "head", [net.fc is new_head, net.training]
+    yield "gradient", list(torch.autograd.grad(loss, [net.conv1.weight, net.conv1.bias]))
 
 
 def explain(case, want, have):
@@ -53,7 +53,7 @@ def explain(case, want, have):
         return "The net was sent to evaluation mode. It is being trained: leave its mode alone."
     if "loss" in have and abs(float(have["loss"]) - float(want["loss"])) > 1e-3:
         return (
-            "The loss is not that of the old head on these pictures: `F.cross_entropy(net(pictures), "
-            "labels)` while the old head is in place."
+            "The loss is not that of the old head on these pictures: "
+            "`F.cross_entropy(net(pictures), labels)` while the old head is in place."
         )
-    return "The loss is right, but no gradient reaches the body: no `torch.no_grad()`, no `.item()`."
+    return "The loss is right, but no gradient reaches the body: was it taken in `torch.no_grad()`?"
