@@ -61,7 +61,7 @@ function render(context) {
       fresh.set(null);
       target.set(null);
     }
-    function open() {
+    function opening() {
       begin();
       stored.forEach(add);
       if (stored.length) shown.textContent = "You see a stored run at a rate of 0.001 without a remedy. Train makes one of your own.";
@@ -74,10 +74,10 @@ function render(context) {
     live.on("message", (news) => (news.new ? begin() : add(news)));
     live.on("clear", () => {
       chart.clear();
-      open();
+      opening();
     });
     root.append(make("div", { class: "dials" }, source.element, fresh.element, target.element), shown, chart.element);
-    open();
+    opening();
     extent();
   });
 }
