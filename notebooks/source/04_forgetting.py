@@ -603,6 +603,8 @@ display(Markdown(
     + "\n".join(["| method | old task kept |", "|---|---|",
                  *(f"| {name} | {value:.0%} |" for name, value in reached.items())])
     + "\n\n"
+    + ("(*Small backbone rate* is plain fine-tuning with a larger ratio, as in lesson 03.) "
+       if "small backbone rate" in reached else "")
     + (f"(Never so good on the new task: {', '.join(kept_at.index[kept_at.isna()])}.) "
        if kept_at.isna().any() else "")
     + (f"Against the best that a small rate alone can do, over 5 points more is kept by "
