@@ -52,7 +52,6 @@ freeze = mine_or_ours("02-freeze")
 parameter_groups, scale = mine_or_ours("03-groups"), mine_or_ours("03-schedule")
 
 
-
 def batches_of(part, most):
     """Prepared pictures and labels in batches of 50, the first `most` of them."""
     found, names = backbone.prepare(part.pictures[:most]), part.labels[:most]
