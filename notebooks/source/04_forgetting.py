@@ -142,9 +142,8 @@ def fine_tune(rate, extra=None, epochs=6, size=16):
 
 
 before = old_accuracy(backbone.net, old_head, old_test)
-plain = {1e-3: fine_tune(1e-3)}
-net, left = plain[1e-3]
-print(f"new task: {accuracy(net, test):.0%} of new digits")
+tuned, left = fine_tune(1e-3)
+print(f"new task: {accuracy(tuned, test):.0%} of new digits")
 print(f"old task: {before:.0%} before, then", ", ".join(f"{value:.0%}" for value in left))
 
 # %% [markdown]
@@ -200,14 +199,13 @@ BACK = Bands((10, 50, 90), "% of it")
 predict("l04-back", "Of what was lost at a rate of 0.001 comes back:", BACK.choices)
 
 # %%
-plain |= {rate: fine_tune(rate) for rate in (3e-4, 2e-3)}
-rates = sorted(plain)
-after = {rate: plain[rate][1][-1] for rate in rates}
-anew = {
-    rate: old_accuracy(statistics_anew(plain[rate][0], old_pictures), old_head, old_test)
-    for rate in rates
-}
-new = {rate: accuracy(plain[rate][0], test) for rate in rates}
+rates = (3e-4, 1e-3, 2e-3)
+after, anew, new = {}, {}, {}  # the old task, the old task with statistics anew, the new task
+for rate in rates:
+    net = tuned if rate == 1e-3 else fine_tune(rate)[0]
+    after[rate] = old_accuracy(net, old_head, old_test)
+    anew[rate] = old_accuracy(statistics_anew(net, old_pictures), old_head, old_test)
+    new[rate] = accuracy(net, test)
 
 with style():
     fig, ax = plt.subplots(figsize=(7.2, 2.9), layout="constrained")
@@ -547,6 +545,7 @@ for way, extra in ((WAYS[1], pulled), (WAYS[2], practised)):
     for rate in pair:
         net, left = fine_tune(rate, extra)
         found[way][rate] = accuracy(net, test), left[-1]
+        del net  # before the next one is made
 
 with style():
     fig, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
@@ -686,7 +685,7 @@ for epoch in range(6):
 
 net, walk = copy.deepcopy(camp), {}
 for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-    net.load_state_dict(interpolate(camp.state_dict(), plain[1e-3][0].state_dict(), share))
+    net.load_state_dict(interpolate(camp.state_dict(), tuned.state_dict(), share))
     walk[share] = accuracy(net, test), old_accuracy(net, old_head, old_test)
     print(f"{share:4.0%} of the way: new task {walk[share][0]:.0%}, old task {walk[share][1]:.0%}")
 
