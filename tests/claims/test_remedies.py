@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from course_lib.claims import forgotten_table
 from course_lib.claims.trials import remedies
 from course_lib.claims.trials.forgetting import PLAIN
 
@@ -49,3 +50,17 @@ def test_at_equal_accuracy_plain_fine_tuning_may_choose_its_rate_too(rows):
 def test_rows_of_one_setting_for_each_method_need_no_column_that_names_it(rows):
     frozen = rows[rows["setting"].isin((0.003, 1.0))].drop(columns="setting")
     assert remedies.at_equal(frozen).to_dict() == pytest.approx({PLAIN: 0.72, "L2-SP": 0.92})
+
+
+def test_the_table_of_photographs_tells_what_statistics_brought_back():
+    def row(draw, rate, new, after, corrected):
+        return {"trial": {"draw": draw, "rate": rate}, "new": new, "before": 0.9, "control": 0.6,
+                "after": after, "corrected": corrected}  # fmt: skip
+
+    rows = [
+        row(0, 1e-3, 0.8, 0.3, 0.7), row(1, 1e-3, 0.9, 0.5, 0.7), row(0, 1e-5, 0.94, 0.9, 0.9)
+    ]  # fmt: skip
+    told = forgotten_table(rows)
+    assert "| 1e-05 | 94 % | 90 % | 90 % | 90 % |\n| 0.001 | 85 % | 90 % | 40 % | 70 % |" in told
+    assert "At 0.001 flowers lost 50 points" in told and "brought back 30" in told
+    assert "flowers cost 30" in told and "Means of 1 draws" in told
