@@ -119,9 +119,9 @@ def forgotten_table(rows: Sequence[dict] | None = None) -> str:
     lost, back = mean["before"] - mean["after"], mean["corrected"] - mean["after"]
     about = (
         f"*Means of {draws} draws of 100 labels each. At {worst:g} flowers lost {lost:z.0f} "
-        f"points; correcting the statistics brought back {back:z.0f}. On the net of before, statistics "
-        f"measured anew on flowers cost {mean['before'] - mean['control']:z.0f}. Net: an ImageNet "
-        "MobileNetV2, its last blocks tuned on dogs.*"
+        f"points; correcting the statistics brought back {back:z.0f}. On the net of before, "
+        f"statistics measured anew on flowers cost {mean['before'] - mean['control']:z.0f}. Net: "
+        "an ImageNet MobileNetV2, its last blocks tuned on dogs.*"
     )
     return "\n".join(lines) + "\n\n" + about
 
