@@ -556,7 +556,7 @@ for way, extra in ((WAYS[1], pulled), (WAYS[2], practised)):
         del net  # before the next one is made
 
 with style():
-    fig, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    fig, ax = plt.subplots(figsize=(8.8, 4.2), layout="constrained")
     for way, color, marker in zip(WAYS, ("#CC79A7", "#D55E00", "#5D3A9B"), "oDh", strict=True):
         for rate, (x, y) in found[way].items():
             small = rate == pair[0]
