@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_lib import checks
 from course_lib.claims import showing
-from course_lib.claims.photographs import photographs_table, ratios_table
+from course_lib.claims.photographs import forgotten_table, photographs_table, ratios_table
 from course_lib.lab import running, store
 from course_lib.lab.claim import Claim, Result
 
@@ -85,6 +85,7 @@ __all__ = [
     "Result",
     "claim",
     "claims",
+    "forgotten_table",
     "photographs_table",
     "ratios_table",
     "run_and_store",

@@ -1,4 +1,5 @@
-"""What strategies did on photographs with an ImageNet net, measured by benchmarks/presets.py.
+"""What strategies did on photographs with an ImageNet net, measured by benchmarks/presets.py and
+benchmarks/forgotten_photographs.py.
 
 The photographs and the net are not part of this repository; the rows are.
 """
@@ -14,6 +15,7 @@ from course_lib.train import strategies as S
 
 RESULTS = Path(__file__).parent / "results"
 PRESETS_ROWS, RATIOS_ROWS = RESULTS / "presets.json", RESULTS / "ratios.json"
+FORGOTTEN_ROWS = RESULTS / "forgotten.json"
 PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.LAYERWISE_DECAY)
 # Is one rate for everything, or a ratio of 10, safe at a rate that suits a new head? Rule, fixed
 # before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
@@ -85,6 +87,41 @@ def ratios_table(rows: Sequence[dict] | None = None) -> str:
         f"*Points of full fine-tuning above the head alone, both at a head rate of {RUIN_RATE:g}, "
         f"100 labels, {draws} draws, 95 % interval. Ratios that cost over {-RUIN:.0f} points in "
         f"every folder: {said}. Net: MobileNetV2 with ImageNet weights.*"
+    )
+    return "\n".join(lines) + "\n\n" + about
+
+
+def forgotten_table(rows: Sequence[dict] | None = None) -> str:
+    """What flowers lost when ants and bees were learnt after them, as a Markdown table: means over
+    draws, in per cent, with batch-norm statistics as they were and corrected."""
+    if rows is None and not FORGOTTEN_ROWS.exists():
+        return (
+            "*Not measured yet on photographs: `python benchmarks/forgotten_photographs.py` does "
+            "it.*"
+        )
+    by_rate: dict[float, list[dict]] = {}
+    for row in rows or rows_of(FORGOTTEN_ROWS):
+        by_rate.setdefault(row["trial"]["rate"], []).append(row)
+    names = ("new", "before", "after", "corrected", "control")
+    means = {
+        rate: {name: 100 * float(np.mean([row[name] for row in several])) for name in names}
+        for rate, several in sorted(by_rate.items())
+    }
+    lines = [
+        "| rate of the body | ants and bees | flowers before | after | statistics corrected |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for rate, mean in means.items():
+        cells = " | ".join(f"{mean[name]:.0f} %" for name in names[:4])
+        lines.append(f"| {rate:g} | {cells} |")
+    worst = min(means, key=lambda rate: means[rate]["after"] - means[rate]["before"])
+    mean, draws = means[worst], min(map(len, by_rate.values()))
+    lost, back = mean["before"] - mean["after"], mean["corrected"] - mean["after"]
+    about = (
+        f"*Means of {draws} draws of 100 labels each. At {worst:g} flowers lost {lost:z.0f} "
+        f"points; correcting the statistics brought back {back:z.0f}. On the net of before, "
+        f"statistics measured anew on flowers cost {mean['before'] - mean['control']:z.0f}. Net: "
+        "an ImageNet MobileNetV2, its last blocks tuned on dogs.*"
     )
     return "\n".join(lines) + "\n\n" + about
 

@@ -244,10 +244,8 @@ def surface_figure(view: Landscape):
     start = np.zeros((1, 2))
     fig.add_trace(
         go.Scatter3d(
-            x=[0], y=[0], z=_heights(view, start) * 1.05, mode="markers+text", text=["pretrained"],
-            textposition="top center", name="pretrained", showlegend=False,
+            x=[0], y=[0], z=_heights(view, start) * 1.05, mode="markers", name="pretrained",
             marker={"color": "#000000", "size": 6, "line": {"color": "#ffffff", "width": 2}},
-            textfont={"color": "#7f7f7f", "size": 13},
         )
     )  # fmt: skip
     axis = {"color": "#7f7f7f", "gridcolor": "#b0b0b0", "backgroundcolor": "rgba(0,0,0,0)"}

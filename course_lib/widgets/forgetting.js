@@ -1,4 +1,4 @@
-// The forgetting meter: two dials and two growing curves, sliders that act while it trains.
+// The forgetting meter: three dials and growing curves, sliders that act while it trains. It opens on a stored run.
 
 const FORGETTING_STYLE = `
 .live-forgetting .dials { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 8px 22px; margin: 8px 0; }
@@ -8,7 +8,7 @@ const FORGETTING_STYLE = `
 
 function render(context) {
   return mount(context, "forgetting", ({ model, root, live }) => {
-    const { task, batches, before } = model.get("info");
+    const { task, batches, before, stored } = model.get("info");
     root.append(make("style", { textContent: FORGETTING_STYLE }));
     const scientific = (value) => value.toExponential(0).replace("e", " e");
     const orOff = (value) => (value ? String(value) : "off");
@@ -29,9 +29,11 @@ function render(context) {
       return { element, set: (v) => { value.textContent = v === null ? "–" : `${(100 * v).toFixed(0)} %`; bar.value = v ?? 0; } };
     }
     const source = dial("Source task, old head", `${(100 * before).toFixed(0)} % before fine-tuning`);
+    const fresh = dial("The same, statistics anew", "what is missing here are features");
     const target = dial("New task, validation", task);
-    const chart = lineChart({ x: "training step", y: "accuracy", height: 280, label: `Both accuracies while it trains. ${task}.` });
+    const chart = lineChart({ x: "training step", y: "accuracy", height: 280, label: `Accuracies while it trains. ${task}.` });
     chart.line("source", { color: "#D55E00", marker: "o" }, "source task, old head");
+    chart.line("anew", { color: "#009E73", dash: "2 3", marker: "^" }, "the same, statistics measured anew");
     chart.line("validation", { color: "#0072B2", dash: "7 4", marker: "s" }, "new task, validation");
     chart.level("before", { color: "var(--live-soft)", dash: "2 3" }, before, "source task before");
     const extent = () => chart.end(batches * model.get("epochs"));
@@ -42,27 +44,40 @@ function render(context) {
         chart.append("source", point.step, point.source);
         source.set(point.source);
       }
+      if (point.anew !== null) {
+        chart.append("anew", point.step, point.anew);
+        fresh.set(point.anew);
+      }
       if (point.validation !== null) {
         chart.append("validation", point.step, point.validation);
         target.set(point.validation);
       }
     }
-    function blank() {
+    const shown = make("p", { class: "note" });
+    function begin() {
+      ["source", "anew", "validation"].forEach((name) => chart.fade(name));
+      shown.textContent = "";
       source.set(before);
+      fresh.set(null);
       target.set(null);
     }
-    live.on("snapshot", (all) => all.points.forEach(add));
-    live.on("message", (news) => {
-      if (!news.new) return add(news);
-      ["source", "validation"].forEach((name) => chart.fade(name));
-      blank();
+    function opening() {
+      begin();
+      stored.forEach(add);
+      if (stored.length) shown.textContent = "You see a stored run at a rate of 0.001 without a remedy. Train makes one of your own.";
+    }
+    live.on("snapshot", (all) => {
+      if (!all.points.length) return;
+      begin();
+      all.points.forEach(add);
     });
+    live.on("message", (news) => (news.new ? begin() : add(news)));
     live.on("clear", () => {
       chart.clear();
-      blank();
+      opening();
     });
-    root.append(make("div", { class: "dials" }, source.element, target.element), chart.element);
-    blank();
+    root.append(make("div", { class: "dials" }, source.element, fresh.element, target.element), shown, chart.element);
+    opening();
     extent();
   });
 }

@@ -44,7 +44,7 @@ def race(epochs=2):
 WIDGETS = {
     "race": (race, 80),
     "rates": (lambda: RateExplorer(train=40, epochs=4), 50),
-    "forgetting": (lambda: ForgettingMeter(train=40, epochs=4), 25),
+    "forgetting": (lambda: ForgettingMeter(epochs=4), 25),
     "weights flow": (lambda: WeightsFlow(small_backbone(), classes=3), 30),
     "advisor": (advisor.Advisor, 28),
     "self-check": (lambda: selfcheck.ask("p01-recipe", "p01-stages", "p01-receptive"), 20),

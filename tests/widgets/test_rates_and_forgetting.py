@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 import course_lib
 from course_lib import fit, forgetting
@@ -97,6 +98,29 @@ def test_the_meter_s_sliders_act_while_it_trains():
     assert meter._run.strategy.head_lr_ratio == pytest.approx(1)
     drive(meter)
     assert seen[-1] > 0 and meter.finished
+
+
+def test_the_meter_measures_anew_after_each_epoch_and_leaves_the_net_as_it_was():
+    meter = ForgettingMeter(train=40, epochs=4)
+    drive(meter)
+    told = [p for p in meter.snapshot()["points"] if p["anew"] is not None]
+    assert len(told) == 4 and all(p["validation"] is not None for p in told)
+    pretrained = dict(small_backbone().net.named_buffers())
+    means = {n: b for n, b in meter._run.model.net.named_buffers() if n.endswith("running_mean")}
+    assert means and all(torch.equal(pretrained[name], mean) for name, mean in means.items())
+
+
+def test_the_meter_opens_on_a_stored_run_only_with_the_settings_of_that_run():
+    from matplotlib import pyplot as plt
+
+    usual = ForgettingMeter()
+    stored = usual.info["stored"]
+    assert stored[0]["step"] == 0 and stored[-1]["anew"] is not None and not usual.hint()
+    fig, alt = usual.figure()
+    assert "stored run" in fig.axes[0].get_title() and f"{stored[-1]['anew']:.2f} after" in alt
+    plt.close(fig)
+    assert usual.snapshot() == {"points": []}
+    assert ForgettingMeter(seed=1).info["stored"] == []
 
 
 @WIDGETS
