@@ -67,8 +67,8 @@ C27 = Claim(
     plot=Bars(
         "mistake", {"points": "points of accuracy lost"}, facet="model", looks=mistakes.LOOKS
     ),
-    live={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1, 2), "train": 100,
-          "epochs": {HEAD_ONLY: 15, FIRST: 5}, "test": 180},
+    live={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1), "train": 60,
+          "epochs": {HEAD_ONLY: 15, FIRST: 5}, "test": 120},
     quick={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1), "train": 40,
            "epochs": {HEAD_ONLY: 4, FIRST: 2}, "test": 80},
     full={"lanes": LANES, "seeds": (0, 1, 2, 3, 4), "train": 200,
@@ -193,8 +193,8 @@ C29 = Claim(
     measure=clinic.labels_of_x_rays,
     tidy=clinic.with_widths,
     plot=LABEL_CURVES,
-    live={"strategies": (SCRATCH, HEAD_ONLY, FINE), "trains": (100, 300), "seeds": (0, 1, 2),
-          "pictures": 900, "rates": (1.0,), "test": 300},
+    live={"strategies": (SCRATCH, HEAD_ONLY, FINE), "trains": (100,), "seeds": (0, 1),
+          "pictures": 800, "rates": (1.0,), "test": 240},
     quick={"strategies": (SCRATCH, HEAD_ONLY, FINE), "trains": (40, 80), "seeds": (0, 1),
            "pictures": 160, "rates": (1.0,), "test": 120},
     full={"strategies": (SCRATCH, HEAD_ONLY, FINE, FULL), "trains": (100, 500, 5000),
