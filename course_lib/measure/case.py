@@ -68,7 +68,9 @@ def threshold_figure(probabilities: np.ndarray, labels: np.ndarray, threshold: f
 
 
 def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: float):
-    """What each threshold costs: name -> probabilities, a line each; cost(probabilities, threshold).
+    """What each threshold costs: name -> probabilities, a line each.
+
+    cost: (probabilities, threshold) -> what it costs.
 
     formula and searched: two thresholds that are marked.
     """
@@ -90,9 +92,9 @@ def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: fl
 
 
 def pointing(maps, x, y, radius, size: int = phantoms.SIZE) -> tuple[np.ndarray, float]:
-    """Whether the brightest spot of each map lies in the circle, bool (n,); and a random one's share.
+    """Whether the brightest spot of each map lies in its circle, bool (n,); a random one's share.
 
-    maps: (n, h, w), enlarged to pictures of `size` pixels. x, y, radius: (n,), the circles in pixels
+    maps: (n, h, w), enlarged to pictures of `size` pixels. x, y, radius: (n,), circles in pixels
     (Zhang et al. 2018, "Top-down neural attention by excitation backprop", the pointing game).
     """
     large = F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)
@@ -115,7 +117,7 @@ def circle(fig, x, y, radius) -> None:
 
 
 def drift_figure(found: dict[str, tuple[float, float, bool]]):
-    """Name -> (distance of the features, points of AUC lost, whether the alarm rings), a mark each."""
+    """Name -> (distance of the features, points of AUC lost, whether the alarm rings)."""
     from matplotlib import pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.8, 3.6))

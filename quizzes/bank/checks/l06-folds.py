@@ -1,5 +1,5 @@
-"""Inputs: the group of each picture, k. Outputs: whether the answer is one whole number from 0 to
-k - 1 for each picture; whether each group lies in one fold; whether the groups are dealt out evenly."""
+"""Inputs: the group of each picture, k. Outputs: whether each picture has a fold from 0 to k - 1,
+that of its group, and no fold is empty; whether the folds hold equally many groups, up to one."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
-"""Inputs: filters, biases, stride, padding. Outputs: the new layer's filters and bias, its answers
-for grey pictures, the old layer's for the same pictures three times, and the old layer afterwards."""
+"""Inputs: filters, biases, stride, padding, grey pictures. Outputs: the shape of the new layer's
+filters, its answers for the pictures, and whether the old layer is as it was."""
 
 RTOL, ATOL = 1e-4, 1e-5
 
