@@ -194,7 +194,7 @@ C29 = Claim(
     tidy=clinic.with_widths,
     plot=LABEL_CURVES,
     live={"strategies": (SCRATCH, HEAD_ONLY, FINE), "trains": (100,), "seeds": (0, 1),
-          "pictures": 800, "rates": (1.0,), "test": 240},
+          "pictures": 700, "rates": (1.0,), "test": 200},
     quick={"strategies": (SCRATCH, HEAD_ONLY, FINE), "trains": (40, 80), "seeds": (0, 1),
            "pictures": 160, "rates": (1.0,), "test": 120},
     full={"strategies": (SCRATCH, HEAD_ONLY, FINE, FULL), "trains": (100, 500, 5000),
