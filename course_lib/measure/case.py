@@ -45,28 +45,6 @@ def calibration_figure(parts: dict[str, np.ndarray], labels: np.ndarray):
     return fig
 
 
-def threshold_figure(probabilities: np.ndarray, labels: np.ndarray, threshold: float):
-    """Probabilities of both classes as histograms, with the threshold between them."""
-    from matplotlib import pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6.8, 3))
-    bins = np.linspace(0, 1, 26)
-    for label, name, color, hatch in (
-        (0, "clear", "#0072B2", ""),
-        (1, "opacity", "#D55E00", "///"),
-    ):
-        ax.hist(probabilities[labels == label], bins, color=color, alpha=0.45, label=name,
-                hatch=hatch, ec=color)  # fmt: skip
-    for value, text, dash in ((0.5, "0.5", ":"), (threshold, f"chosen: {threshold:.2f}", "-")):
-        ax.axvline(value, color="#222222", ls=dash, lw=1.5)
-        ax.annotate(text, (value, 0.98), xycoords=ax.get_xaxis_transform(), xytext=(4, 0),
-                    textcoords="offset points", va="top", fontsize=9)  # fmt: skip
-    ax.set_xlabel("probability of an opacity")
-    ax.set_ylabel("validation pictures")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.72, 1))
-    return fig
-
-
 def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: float):
     """What each threshold costs: name -> probabilities, a line each.
 

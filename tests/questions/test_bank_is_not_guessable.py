@@ -25,7 +25,10 @@ MOST_BY_STRATEGY = 0.40  # share of the points that a rule without knowledge may
 
 BANK = load_bank(Path(__file__).parents[2] / "quizzes" / "bank")
 QUESTIONS = [
-    q for name in ("lesson01", "lesson02", "lesson03") for q in BANK[name].questions if q.choices
+    q
+    for name in ("lesson01", "lesson02", "lesson03", "lesson06")
+    for q in BANK[name].questions
+    if q.choices
 ]
 
 
