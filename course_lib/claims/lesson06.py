@@ -67,8 +67,8 @@ C27 = Claim(
     plot=Bars(
         "mistake", {"points": "points of accuracy lost"}, facet="model", looks=mistakes.LOOKS
     ),
-    live={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1), "train": 60,
-          "epochs": {HEAD_ONLY: 15, FIRST: 5}, "test": 120},
+    live={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1), "train": 100,
+          "epochs": {HEAD_ONLY: 15, FIRST: 8}, "test": 120},
     quick={"lanes": (LANES[0], LANES[2]), "seeds": (0, 1), "train": 40,
            "epochs": {HEAD_ONLY: 4, FIRST: 2}, "test": 80},
     full={"lanes": LANES, "seeds": (0, 1, 2, 3, 4), "train": 200,

@@ -55,7 +55,7 @@ def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: fl
     from matplotlib import pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.8, 3.4))
-    thresholds = np.linspace(0, 1, 101)
+    thresholds = np.linspace(0, 0.6, 121)
     looks = (("#D55E00", "--"), ("#0072B2", "-"))
     for (name, values), (color, dash) in zip(parts.items(), looks, strict=False):
         ax.plot(thresholds, [cost(values, t) for t in thresholds], color=color, ls=dash, label=name)
@@ -65,7 +65,7 @@ def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: fl
     ax.set_ylim(bottom=0)
     ax.set_xlabel("threshold")
     ax.set_ylabel("cost per 100 test pictures")
-    ax.legend(loc="upper left", fontsize=9)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return fig
 
 
