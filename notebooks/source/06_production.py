@@ -488,8 +488,9 @@ judge("l06-mark", FALL.of(fall), f"{fall:z.0f} points, mean of {len(cheats)} dra
 
 # %% [markdown]
 # **What it means.** At home the cheat scores *higher* than the honest network, and no test set from
-# the same clinic can tell. The map can. Once you suspect a place, two checks settle it: score the
-# pictures *with* the letter and those *without* it apart, and test at another clinic.
+# the same clinic can tell. The map of places can: its brightest square is a corner without a lung.
+# Once you suspect a place, two checks settle it: score the pictures *with* the letter and those
+# *without* it apart, and test at another clinic.
 #
 # > **Take away.** A score that is better than experts would expect is a finding about your data.
 # > Look for what gives the answer away before you celebrate: marks, borders, file sizes, the day.
@@ -510,7 +511,8 @@ judge("l06-mark", FALL.of(fall), f"{fall:z.0f} points, mean of {len(cheats)} dra
 # and it gives 871.
 #
 # **Predict.** Eight such mistakes meet two tasks: name a *shape*, and tell *lamp light from sky
-# light*, where colour is the class. Red and blue are swapped in serving. Which of them notices?
+# light*, where colour is the class. (WorldNet has learnt to look past colour, so for the second
+# task its first stages were trained, too.) Red and blue are swapped in serving. Which task notices?
 
 # %%
 SWAPPED = ("the shapes lose much", "the lights lose much", "both lose much", "neither does")
