@@ -427,6 +427,9 @@ print(f"your threshold finds {found.sensitivity:.0%} of the opacities and leaves
 # disappoints in a school: the same alarms about healthy children, and hardly anybody ill to make up
 # for them. Calibration and threshold belong to the share of ill children *where the model is used*.
 #
+# We go on with your threshold, even if another was cheaper on the test pictures: to change it now
+# would be to choose by the test set.
+#
 # > **Take away.** First calibrate, then choose the threshold, both on validation pictures; and ask
 # > what a miss costs before you ask for an accuracy.
 #
