@@ -643,6 +643,7 @@ print(f"largest difference of a probability from before: {abs(told['sum'] - scor
 for name, p in told.items():
     print(f"{name:4}: AUC {decisions.auc(p, ill['test']):.3f}")
 del grey
+give_back()
 
 # %% [markdown]
 # For more than three channels, such as a satellite's near infrared, the same thought helps: begin a
@@ -843,12 +844,15 @@ def auc_on(net, found, start):
     return decisions.auc(p.numpy(), found.labels[start:].numpy())
 
 
+del streams, small
+give_back()
 half = min(60, many // 2)
 changes = {}
 for name, found in (("the same scanner", new), ("another scanner", other)):
     adapted = statistics_anew(run.module, backbone.prepare(found.pictures[:half]))
     before, after = auc_on(run.module, found, half), auc_on(adapted, found, half)
     changes[name] = 100 * (after - before)
+    del adapted
     print(f"{name}: AUC {before:.3f} before, {after:.3f} after")
 change = changes["the same scanner"]
 outcome = ADAPTED[0] if change > 2 else ADAPTED[2] if change < -2 else ADAPTED[1]
