@@ -64,5 +64,7 @@ def _smaller(mine: Result, stored: Result) -> str:
 
 
 def _draws(result: Result) -> str:
-    draws = result.rows["seed"].nunique() if "seed" in result.rows else len(result.rows)
+    if "seed" not in result.rows:  # counted or timed, not drawn
+        return "measured once"
+    draws = result.rows["seed"].nunique()
     return f"{draws} draw{'s' if draws != 1 else ''}"

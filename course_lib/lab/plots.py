@@ -203,7 +203,8 @@ class Lines:
         if column in self.logs:
             ax.set_yscale("log")
         elif scale[column].max() <= 1 and scale[column].min() >= 0:
-            ax.set_ylim(0, 1.02)
+            guessing = "AUC" in self.columns[column] and scale[column].min() >= 0.5
+            ax.set_ylim(0.5 if guessing else 0, 1.02)
         ax.set_xlabel(self.xlabel or self.x)
         if self.across == 1 or ax.get_subplotspec().is_first_col():
             ax.set_ylabel(self.columns[column])

@@ -1,8 +1,10 @@
-"""Figures of the X-ray case: scores, calibration and thresholds of one model."""
+"""Figures of the X-ray case: scores, calibration, thresholds, maps and drift of one model."""
 
 import numpy as np
+import torch.nn.functional as F
 
 from course_lib.measure import decisions
+from course_lib.world import phantoms
 
 
 def patients_figure(found, children: int = 4):
@@ -43,23 +45,73 @@ def calibration_figure(parts: dict[str, np.ndarray], labels: np.ndarray):
     return fig
 
 
-def threshold_figure(probabilities: np.ndarray, labels: np.ndarray, threshold: float):
-    """Probabilities of both classes as histograms, with the threshold between them."""
+def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: float):
+    """What each threshold costs: name -> probabilities, a line each.
+
+    cost: (probabilities, threshold) -> what it costs.
+
+    formula and searched: two thresholds that are marked.
+    """
     from matplotlib import pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(6.8, 3))
-    bins = np.linspace(0, 1, 26)
-    for label, name, color, hatch in (
-        (0, "clear", "#0072B2", ""),
-        (1, "opacity", "#D55E00", "///"),
+    fig, ax = plt.subplots(figsize=(6.8, 3.4))
+    thresholds = np.linspace(0, 0.6, 121)
+    looks = (("#D55E00", "--"), ("#0072B2", "-"))
+    for (name, values), (color, dash) in zip(parts.items(), looks, strict=False):
+        ax.plot(thresholds, [cost(values, t) for t in thresholds], color=color, ls=dash, label=name)
+    ax.axvline(formula, color="#222222", ls=":", lw=1.5, label=f"formula: {formula:.2f}")
+    if searched <= 1:
+        ax.axvline(searched, color="#222222", lw=1, label=f"your search: {searched:.2f}")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("threshold")
+    ax.set_ylabel("cost per 100 test pictures")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
+    return fig
+
+
+def pointing(maps, x, y, radius, size: int = phantoms.SIZE) -> tuple[np.ndarray, float]:
+    """Whether the brightest spot of each map lies in its circle, bool (n,); a random one's share.
+
+    maps: (n, h, w), enlarged to pictures of `size` pixels. x, y, radius: (n,), circles in pixels
+    (Zhang et al. 2018, "Top-down neural attention by excitation backprop", the pointing game).
+    """
+    large = F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)
+    row, column = np.unravel_index(large.flatten(1).argmax(1).numpy(), (size, size))
+    x, y, radius = (np.asarray(v, float) for v in (x, y, radius))
+    empty = (maps.flatten(1).max(1).values == 0).numpy()
+    hits = (np.hypot(column - x, row - y) <= radius) & ~empty
+    rows, columns = np.mgrid[:size, :size]
+    inside = np.hypot(columns - x[:, None, None], rows - y[:, None, None]) <= radius[:, None, None]
+    return hits, float(inside.mean())
+
+
+def circle(fig, x, y, radius) -> None:
+    """Draw a circle (in pixels) into each picture of a figure, in their order."""
+    from matplotlib.patches import Circle
+
+    for ax, *where in zip(fig.axes, x, y, radius, strict=False):
+        column, row, size = map(float, where)
+        ax.add_patch(Circle((column, row), size, fill=False, ec="#56B4E9", lw=2))
+
+
+def drift_figure(found: dict[str, tuple[float, float, bool]]):
+    """Name -> (distance of the features, points of AUC lost, whether the alarm rings)."""
+    from matplotlib import pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6.8, 3.6))
+    for rings, color, marker, label in (
+        (False, "#0072B2", "o", "silent"),
+        (True, "#D55E00", "^", "alarm"),
     ):
-        ax.hist(probabilities[labels == label], bins, color=color, alpha=0.45, label=name,
-                hatch=hatch, ec=color)  # fmt: skip
-    for value, text, dash in ((0.5, "0.5", ":"), (threshold, f"chosen: {threshold:.2f}", "-")):
-        ax.axvline(value, color="#222222", ls=dash, lw=1.5)
-        ax.annotate(text, (value, 0.98), xycoords=ax.get_xaxis_transform(), xytext=(4, 0),
-                    textcoords="offset points", va="top", fontsize=9)  # fmt: skip
-    ax.set_xlabel("probability of an opacity")
-    ax.set_ylabel("validation pictures")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.72, 1))
+        some = [(d, lost) for d, lost, rang in found.values() if rang == rings]
+        if some:
+            ax.plot(*zip(*some, strict=True), marker, ls="", color=color, ms=9, label=label)
+    for name, (distance, lost, _) in found.items():
+        ax.annotate(name, (distance, lost), xytext=(0, 9), textcoords="offset points", fontsize=9,
+                    ha="center")  # fmt: skip
+    ax.axhline(0, color="#999999", lw=0.8)
+    ax.margins(0.2)
+    ax.set_xlabel("distance of the features from those of validation pictures")
+    ax.set_ylabel("points of AUC lost")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return fig

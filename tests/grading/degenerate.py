@@ -115,6 +115,18 @@ TASKS = {
         "import torch\n    grey = torch.nn.Conv2d(1, conv.out_channels, conv.kernel_size, "
         "conv.stride, conv.padding, bias=conv.bias is not None)\n    return grey",
     ),
+    "06-threshold": ("cheapest", "0.3", "return float(probabilities[labels == 1].min())"),
+    "06-grey": (
+        "one_channel",
+        "conv",
+        "import torch\n    grey = torch.nn.Conv2d(1, conv.out_channels, conv.kernel_size, "
+        "conv.stride, conv.padding, bias=conv.bias is not None)\n    return grey",
+    ),
+    "l06-code-folds": (
+        "folds",
+        "__import__('numpy').array([1, 0, 1, 0, 0, 1])",
+        "return __import__('numpy').sort(__import__('numpy').arange(len(groups)) % k)",
+    ),
     "l07-code-lora": (
         "LoRA",
         "layer",

@@ -252,7 +252,7 @@ class PlaceMaps:
         from matplotlib import pyplot as plt
 
         fig, axes = plt.subplots(
-            1, 3, figsize=(9.4, 3.3), width_ratios=(1.15, 1, 1.12), layout="constrained"
+            1, 3, figsize=(9.4, 3.3), width_ratios=(1.15, 1, 1), layout="constrained"
         )
         maps = {}
         for mark, color, marker in ((MARKED, "#D55E00", "o"), (CLEAN, "#0072B2", "s")):
@@ -273,6 +273,6 @@ class PlaceMaps:
             ax.set_title(f"trained: {mark}", fontsize=10)
             ax.set_xticks([])
             ax.set_yticks([])
-        bar = fig.colorbar(shown, ax=axes[2], fraction=0.046)
+        bar = fig.colorbar(shown, ax=axes[1:], fraction=0.046)  # of both: equal sizes
         bar.set_label("AUC lost when the\nplace is shuffled", fontsize=8.5)
         return fig
