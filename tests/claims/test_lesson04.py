@@ -237,7 +237,6 @@ def small(monkeypatch):
 
 TINY = {"train": 20, "batch": 10, "source_pictures": 10}
 SOME = {lesson.PLAIN: {"rate": 1e-2}, lesson.HEAD_ONLY: {"rate": 1e-2},
-        "layer-wise decay": {"rate": 1e-2, "setting": 0.5},
         "small backbone rate": {"rate": 1e-2, "setting": 30.0},
         "L2-SP": {"rate": 1e-2, "setting": 1.0}, "EWC": {"rate": 1e-2, "setting": 10.0},
         "LwF": {"rate": 1e-2, "setting": 1.0}, "replay": {"rate": 1e-2, "setting": 0.3},
