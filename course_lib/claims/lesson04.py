@@ -160,10 +160,11 @@ C19 = Claim(
     "an edge). Of those at most one point below plain fine-tuning's best validation accuracy it "
     "takes the one that keeps most of the source task, on source pictures that are not reported. "
     "So plain fine-tuning may forget less by going slower, as every method may. Eight draws, which "
-    "tell 5 points apart when the five lie 4 apart on the mean, as in the first edition. One pretraining seed. Fresh source pictures per draw; the test digits are the same "
-    "for all draws, and the interval of the second part allows for it. The first edition compared "
-    "methods at different rates, which decided its verdict; that, and single runs at equal rates, "
-    "had been looked at before this rule.",
+    "tell 5 points apart when the five lie 4 apart on the mean, as in the first edition. One "
+    "pretraining seed. Fresh source pictures per draw; the test digits are the same for all draws, "
+    "and the interval of the second part allows for it. The first edition compared methods at "
+    "different rates, which decided its verdict; that, and single runs at equal rates, had been "
+    "looked at before this rule.",
 )  # fmt: skip
 
 
