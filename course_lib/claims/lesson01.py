@@ -244,8 +244,8 @@ C03 = Claim(
     full={**MORE_OF_HALVES, "seeds": (3, 4, 5, 6, 7), "stages": (1, 3, 5), "kinds": KINDS,
           "fresh": 1_000},
     why_not=PARTS_OF_SOURCE,
-    note="AnB: the first n stages from a net of half A, frozen, the others fresh, trained on half B; "
-    "BnB: from a net of B; +: all of them fine-tuned, with the same training; base: from random "
+    note="AnB: the first n stages from a net of half A, frozen, the others fresh, trained on half "
+    "B; BnB: from a net of B; +: all of them fine-tuned, with the same training; base: from random "
     "weights. Each draw trains nets of its own, so that draws are pretraining seeds; all kinds "
     "have one rate, which was not tuned. Fresh test pictures and seeds that the first edition did"
     " not use. Its rows were known: it set A's against the base net alone (+11 points), while B's"

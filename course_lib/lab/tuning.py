@@ -17,6 +17,7 @@ import pandas as pd
 from course_lib.errors import Diverged
 from course_lib.lab import cache, running, store, tracks
 from course_lib.lab.claim import frame
+from course_lib.lab.quantities import DRAW
 
 DRAWS = (900_000, 900_001, 900_002)
 WIDEN = 2  # times that a grid may grow
@@ -64,12 +65,15 @@ class Tuning:
         return cache.plain({**self.rivals[name], **setting, "seed": seed})
 
     def tried(self, folder: Path | None = None) -> pd.DataFrame:
-        """The stored rows: rival, setting, draw and what was kept."""
+        """What was stored: rival, setting, draw and what was kept, of settings with all draws."""
         rows = store.open_study(self.tag, folder or RESULTS).rows
-        found = frame([row["trial"] for row in rows], [row["measured"] for row in rows])
-        return (
-            found.assign(**{RIVAL: [self._rival(row["trial"]) for row in rows]}) if rows else found
-        )
+        trials = [{**row["trial"], RIVAL: self._rival(row["trial"])} for row in rows]
+        found = frame(trials, [row["measured"] for row in rows])
+        if found.empty:
+            return found
+        setting = [RIVAL, *dict.fromkeys(axis for grid in self.grids.values() for axis in grid)]
+        draws = found.groupby(setting, dropna=False)[DRAW].transform("nunique")
+        return found[draws == len(DRAWS)]
 
     def chosen(self, folder: Path | None = None) -> dict[str, Setting]:
         """What was chosen from the stored rows. Raises Unfinished where nothing was tried."""
@@ -104,7 +108,7 @@ def run(tuning: Tuning, folder: Path | None = None, say: Callable[[str], None] =
                 for seed in DRAWS:
                     for setting in several:
                         _measure(tuning, study, path, tuning.trial(name, setting, seed), say)
-            chosen = tuning.choose(tuning.tried(folder), grids)
+            chosen = tuning.choose(_within(tuning.tried(folder), grids), grids)
             wanted = {
                 name: beyond(grid, chosen[name], tuning.most.get(name, {}))
                 for name, grid in grids.items()
@@ -116,6 +120,15 @@ def run(tuning: Tuning, folder: Path | None = None, say: Callable[[str], None] =
                     for axis, value in setting.items():
                         if value not in grids[name][axis]:
                             grids[name][axis].append(value)
+
+
+def _within(rows: pd.DataFrame, grids: Mapping[str, Grid]) -> pd.DataFrame:
+    """The rows of settings that grids hold by now: a search that goes on takes the same way."""
+    keep = [
+        all(row[axis] in values for axis, values in grids[row[RIVAL]].items())
+        for row in rows.to_dict("records")
+    ]
+    return rows[keep]
 
 
 def settings(grid: Grid) -> list[Setting]:
