@@ -1,6 +1,6 @@
 """One strategy at rates that were chosen on other draws, measured on pictures of its own draw.
 
-The trial of C08, C11, C35 and C36, whose tasks are drawn by course_lib.world and never run out.
+The trial of C11 and C36, whose tasks are drawn by course_lib.world and never run out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from course_lib.claims.trials import transfer as shared
-from course_lib.data.recipes import RECIPES
 from course_lib.data.split import Split
 from course_lib.data.task import Task
 from course_lib.data.tasks import load_task
-from course_lib.lab import tracks
 from course_lib.lab.looks import BASELINES, PIXELS
 from course_lib.lab.tuning import Grid, Setting, Tuning
 from course_lib.train import strategies as S
@@ -29,12 +27,7 @@ NIGHT = "night-shapes"
 
 
 def fresh(task: str, n: int, seed: int) -> Split:
-    """n test pictures of a draw's own: nobody learns from them, and no other draw has them.
-
-    Photographs, of which there are only so many, have one test set for all draws.
-    """
-    if RECIPES[task].most is not None:
-        return load_task(task).test
+    """n test pictures of a draw's own: nobody learns from them, and no other draw has them."""
     return load_task(task, train=n, seed=FRESH + seed).train
 
 
@@ -111,57 +104,12 @@ def baselines(size: dict, train: int) -> list[dict]:
 
 
 def setting_of(tuning: Tuning, name: str, given: Mapping[str, Setting]) -> Setting:
-    """The setting of a rival: as given, else as chosen; on photographs what suits the net."""
-    if name in given:
-        return given[name]
-    return tuning.chosen()[name] if tracks.current().name == "world" else {}
+    """The setting of a rival: as given, else as chosen."""
+    return given[name] if name in given else tuning.chosen()[name]
 
 
 RATES: Grid = {"rate": (1e-3, 3e-3, 1e-2)}
 SHAPES = {"task": "new-shapes", "batch": 16}
-
-
-# ---- C08, C35: fewer and fewer labels -----------------------------------------------------------
-
-PASSES = {24: 40, 100: 20, 1_000: 5}  # over so many labels
-LEARNERS = (shared.SCRATCH, shared.HEAD_ONLY, shared.FULL)
-
-
-def on_curve(name: str, train: int) -> str:
-    return f"{name}, {train} labels"
-
-
-FEWER = Tuning(
-    "C08",
-    tried,
-    rivals={
-        on_curve(name, train): {**SHAPES, "strategy": name, "train": train, "epochs": epochs}
-        for name in LEARNERS
-        for train, epochs in PASSES.items()
-    },
-    grids={on_curve(name, train): RATES for name in LEARNERS for train in PASSES},
-)
-
-
-def nearest(train: int) -> int:
-    """The number of labels, of those that rates were chosen for, that is the nearest by ratio."""
-    return min(PASSES, key=lambda one: abs(np.log(one / train)))
-
-
-def curve_trials(size: dict) -> list[dict]:
-    """Every strategy with every number of labels; baselines with the most."""
-    rivals = [
-        {
-            "batch": size["batch"],
-            "strategy": name,
-            "train": train,
-            "epochs": shared.passes(size, train) if "pictures" in size else PASSES[train],
-            **setting_of(FEWER, on_curve(name, nearest(train)), size["settings"]),
-        }
-        for train in size["trains"]
-        for name in size["strategies"]
-    ]
-    return lanes(size, rivals) + baselines(size, max(size["trains"]))
 
 
 # ---- C36: how deep to freeze --------------------------------------------------------------------

@@ -13,11 +13,14 @@ THRESHOLDS = {
     ("C07", "what frozen gains in its second half, validation accuracy"): 0.03,
     ("C07", "the better fine-tuning minus frozen at the end, test accuracy"): 0.0,
     ("C07", "frozen minus scratch at the end, test accuracy"): 0.0,
-    (
-        "C08",
-        "full fine-tuning minus scratch, at the middle number of labels minus at the most",
-    ): 0.05,
-    ("C08", "full fine-tuning minus scratch, at the fewest labels minus at the middle number"): 0.0,
+    **{
+        ("C08", f"{name} minus scratch, at the {fewer} minus at the {more}"): least
+        for name in ("feature extraction", "full fine-tuning")
+        for fewer, more, least in (
+            ("middle number of labels", "most", 0.05),
+            ("fewest labels", "middle number", 0.0),
+        )
+    },
     ("C08", "scratch at the fewest labels, minus guessing among six"): 0.10,
     ("C08", "frozen minus pixels at the most labels"): 0.0,
     ("C08", "frozen minus a random net at the most labels"): 0.0,
