@@ -294,7 +294,7 @@ def test_a_transplant_has_its_first_stages_from_the_donor(monkeypatch, kind, don
 
     def fake_fit(*asked, **_):
         given.append(asked)
-        return SimpleNamespace(model=nets["B"], seconds=1.0)
+        return SimpleNamespace(test=1.0, seconds=1.0)
 
     monkeypatch.setattr(
         halves, "half_net", lambda half, *_, **__: SimpleNamespace(model=nets[half])
@@ -302,7 +302,7 @@ def test_a_transplant_has_its_first_stages_from_the_donor(monkeypatch, kind, don
     monkeypatch.setattr(halves, "half_task", partial(halves.half_task, test=20))
     monkeypatch.setattr(halves, "fit", fake_fit)
     halves.transplanted(
-        {"kind": kind, "stages": 2, "seed": 0, "pictures": 36, "epochs": 1, "side": 32, "fresh": 10}
+        {"kind": kind, "stages": 2, "seed": 0, "pictures": 36, "epochs": 1, "side": 32}
     )
     net, task, strategy, _ = given[0]
     mine, theirs = net.net.state_dict(), nets[donor].net.state_dict()
@@ -333,7 +333,7 @@ def test_the_untrained_control_is_made_once_for_each_pretrained_net(monkeypatch)
 TINY = {
     "C01": {"seeds": (0, 1)},
     "C02": {"seeds": (0, 1), "train": 30, "validation": 15, "test": 20},
-    "C03": {"seeds": (0, 1), "pictures": 36, "epochs": 1, "stages": (1, 5), "fresh": 60},
+    "C03": {"seeds": (0, 1), "pictures": 36, "epochs": 1, "stages": (1, 5)},
     "C04": {"seeds": (0, 1), "pictures": 40, "epochs": 2, "train": 20},
     "C05": {"seeds": (0, 1), "train": 20, "epochs": 1, "pictures": 30},
     "C37": {"seeds": (0, 1), "train": 20, "test": 40},

@@ -24,7 +24,6 @@ from course_lib.data.task import Task
 from course_lib.see import first_filters, orientation_selectivity, stage_cka, transplant
 from course_lib.train import strategies as S
 from course_lib.train.baselines import adapt_batch_norm
-from course_lib.train.evaluation import evaluate
 from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
@@ -34,7 +33,6 @@ BASE = "base"  # trained on B from random weights: what the others are measured 
 KINDS = ("AnB", "BnB", "AnB+", "BnB+")
 SAME, OTHER = "same source", "other source"
 PAIRS = (SAME, OTHER, UNTRAINED)
-FRESH_SEED = TRAIN_SEED + 500_000  # nets are trained with smaller ones
 _QUIETLY = {"batch_size": 64, "validate_every": 0, "test": False, "progress": False}
 
 
@@ -95,15 +93,13 @@ def half_net(half: str, seed: int, pictures: int, epochs: int, side: int) -> Run
 def transplanted(trial: dict) -> dict:
     """Put the first stages of a trained net under fresh ones, train on half B, and test there.
 
-    trial: kind (`BASE` or one of `KINDS`), stages (how many), seed, pictures, epochs, side; fresh:
-    how many test pictures, which are other ones for each draw.
+    trial: kind (`BASE` or one of `KINDS`), stages (how many), seed, pictures, epochs, side.
     """
     kind, seed, stages = trial["kind"], trial["seed"], trial["stages"]
     settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
-    test = half_split("B", trial["fresh"], FRESH_SEED + seed, trial["side"])
     if kind == BASE:
         run = half_net("B", seed, **settings)
-        return {"test": evaluate(run.model, test), "seconds": run.seconds}
+        return {"test": run.test, "seconds": run.seconds}
     donor = half_net(kind[0], seed, **settings).model
     net = transplant(donor, donor.fresh(seed + 100), stages)
     learn = "all" if kind.endswith("+") else len(STAGES) - stages
@@ -112,7 +108,7 @@ def transplanted(trial: dict) -> dict:
     )
     task = half_task("B", trial["pictures"], seed, trial["side"])
     run = fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
-    return {"test": evaluate(run.model, test), "seconds": run.seconds}
+    return {"test": run.test, "seconds": run.seconds}
 
 
 def over_depths(rows: pd.DataFrame) -> pd.DataFrame:
