@@ -7,7 +7,7 @@ from its parts and its plot, so that none of them can say another thing than the
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
@@ -22,9 +22,6 @@ from course_lib.lab.verdicts import (
     judge_parts,
     together,
 )
-
-if TYPE_CHECKING:
-    from course_lib.lab.tuning import Tuning
 
 Trials = Callable[[dict], list[dict]]
 
@@ -48,7 +45,7 @@ class Claim:
     photos: settings that change where it is measured on photographs, None where it cannot be.
     why_not: then, what photographs lack.
     note: what a reader must know to read it rightly, such as what was looked at beforehand.
-    tuning: how the settings of its rivals are chosen, on draws that are not measured.
+    tuning: a lab.tuning.Tuning, by which the settings of its rivals are chosen on other draws.
     """
 
     tag: str
@@ -67,7 +64,7 @@ class Claim:
     photos: dict | None = None
     why_not: str = ""
     note: str = ""
-    tuning: "Tuning | None" = None
+    tuning: Any = None
 
     @property
     def rule(self) -> str:
