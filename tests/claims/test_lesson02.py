@@ -1,6 +1,7 @@
 """Lesson 02's claims: what their trials measure, and each of them once on a tiny task."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ import torch
 from course_lib import load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.claims import lesson02, stored_result
-from course_lib.claims.trials import advice, racing, surgery, transfer
+from course_lib.claims.trials import advice, racing, surgery, transfer, tuned
 from course_lib.claims.trials.transfer import FINE, FULL, HEAD_ONLY, LANES, SCRATCH
 from course_lib.lab.quantities import best_on_average, value
 from course_lib.train.fit import prepare_run
@@ -201,3 +202,31 @@ def test_early_and_late_blocks_change_sides_when_the_classes_are_renamed():
     )  # fmt: skip
     found = [part.quantity(rows)[0] for part in lesson02.C13.primary]
     assert found == pytest.approx([-0.3, -0.3, 0.3])
+
+
+# ---- C11, C36: settings from other draws, pictures of each draw's own ---------------------------
+
+
+def test_each_draw_is_tested_on_pictures_of_its_own():
+    first, second = (tuned.fresh("new-shapes", 12, seed) for seed in (0, 1))
+    assert torch.equal(tuned.fresh("new-shapes", 12, 0).pictures, first.pictures)
+    learnt = load_task("new-shapes", train=12, seed=0)
+    for others in (second, learnt.train, learnt.test):
+        same = (first.pictures[:, None] == others.pictures[None]).flatten(2).all(2)
+        assert not same.any()
+    assert torch.bincount(first.labels, minlength=6).tolist() == [2] * 6
+
+
+def test_a_trial_sets_the_fields_of_its_strategy():
+    trial = {"strategy": FULL, "rate": 1e-3, "ratio": 100.0}
+    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3, head_lr_ratio=100.0)
+    assert tuned.strategy_of({"strategy": FULL, "frozen": 5}).trainable == 0
+    assert tuned.strategy_of({"strategy": FULL, "frozen": 1}).trainable == 4
+
+
+def test_head_first_has_as_many_passes_over_everything_as_its_rival():
+    given = {name: {"rate": 1e-2} for name in tuned.FIRST.grids}
+    trials = tuned.head_first_trials({**lesson02.C11.full, "settings": given, "seeds": (0,)})
+    of = {trial["strategy"]: trial for trial in trials}
+    after_head = of[tuned.LP_FT]["epochs"] - of[tuned.LP_FT]["head_epochs"]
+    assert after_head == of[FULL]["epochs"] and of[tuned.LP_FT]["head_epochs"] > 0
