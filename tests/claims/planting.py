@@ -56,11 +56,12 @@ def moved(quantity, rows: pd.DataFrame, amounts: pd.Series) -> pd.DataFrame:
         if chosen[column].map(np.isscalar).all():
             rows[column] = rows[column].astype(float)
             rows.loc[list(lines), column] += amount
-        else:  # an entry per picture: all of them alike, so that pictures add no spread
+        else:  # an entry per picture: made all alike, so that pictures add no spread
+            rows[column] = rows[column].map(
+                lambda one: one if np.isscalar(one) else np.full(len(one), one.mean())
+            )
             for line, more in zip(lines, amount, strict=True):
-                rows.at[line, column] = (
-                    np.full_like(rows.at[line, column], more) + rows.at[line, column].mean()
-                )
+                rows.at[line, column] = rows.at[line, column] + more
     return rows
 
 

@@ -19,7 +19,6 @@ THRESHOLDS = {
             "replay",
             "WiSE-FT",
             "small backbone rate",
-            "layer-wise decay",
         )
     },
     ("C19", "plain fine-tuning minus pixels, new task"): 0.0,
