@@ -39,7 +39,8 @@ def best(rows: pd.DataFrame, axes: Sequence[str], by: str) -> Setting:
     """The setting with the highest mean of a column over the draws; the first of equals."""
     means = rows.groupby(list(axes), sort=True)[by].mean()
     place = means.idxmax()
-    return dict(zip(axes, place if isinstance(place, tuple) else (place,), strict=True))
+    values = place if isinstance(place, tuple) else (place,)
+    return dict(zip(axes, map(float, values), strict=True))
 
 
 @dataclass(frozen=True)

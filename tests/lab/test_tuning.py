@@ -86,6 +86,13 @@ def test_rivals_are_told_apart_by_what_they_share_and_by_their_grids(tmp_path):
     assert (tried["rival"] == tried["method"]).all()
 
 
+def test_what_was_chosen_can_stand_in_a_trial(tmp_path):
+    search(toy(), tmp_path)
+    chosen = toy().chosen(tmp_path)
+    assert json.loads(json.dumps(chosen)) == chosen
+    assert all(type(value) is float for setting in chosen.values() for value in setting.values())
+
+
 def test_without_rows_nothing_is_chosen(tmp_path):
     with pytest.raises(CourseError, match="no settings yet"):
         toy().chosen(tmp_path)
