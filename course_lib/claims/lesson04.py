@@ -127,18 +127,32 @@ C19 = Claim(
     statement="At equal accuracy on the new task, methods against forgetting keep more of the old "
     "one than plain fine-tuning does.",
     primary=(
-        Part("source accuracy, mean of five methods minus plain fine-tuning", kept_by(*KEEPERS),
-             above=SAVED),
-        Part("test accuracy on the new task, the same", right(*KEEPERS) - right(PLAIN),
-             above=-0.02),
+        Part(
+            "source accuracy, mean of five methods minus plain fine-tuning",
+            kept_by(*KEEPERS),
+            above=SAVED,
+        ),
+        Part(
+            "test accuracy on the new task, the same", right(*KEEPERS) - right(PLAIN), above=-0.02
+        ),
     ),
     details=(
-        *(Part(f"source accuracy, {name} minus plain fine-tuning", kept_by(name), above=SAVED)
-          for name in REMEDIES),
-        *(Part(f"plain fine-tuning minus {said}, new task", new_task(PLAIN) - new_task(name),
-               above=0.0)
-          for name, said in ((PIXELS, "pixels"), (RANDOM, "a random net"),
-                             (HEAD_ONLY, "the head alone"))),
+        *(
+            Part(f"source accuracy, {name} minus plain fine-tuning", kept_by(name), above=SAVED)
+            for name in REMEDIES
+        ),
+        *(
+            Part(
+                f"plain fine-tuning minus {said}, new task",
+                new_task(PLAIN) - new_task(name),
+                above=0.0,
+            )
+            for name, said in (
+                (PIXELS, "pixels"),
+                (RANDOM, "a random net"),
+                (HEAD_ONLY, "the head alone"),
+            )
+        ),
     ),
     trials=remedies,
     measure=mitigated,
@@ -153,8 +167,13 @@ C19 = Claim(
     ),
     live={**LIVE, **DIGITS, "methods": (PLAIN, *KEEPERS), "settings": {}},
     quick={**QUICK, **DIGITS, "epochs": 2, "methods": (PLAIN, "L2-SP", WISE), "settings": {}},
-    full={**REMEDY_STUDY, "source_pictures": 512, "seeds": tuple(range(8)),
-          "methods": tuple(GRIDS), "settings": {}},
+    full={
+        **REMEDY_STUDY,
+        "source_pictures": 512,
+        "seeds": tuple(range(8)),
+        "methods": tuple(GRIDS),
+        "settings": {},
+    },
     note="The five are L2-SP, EWC, LwF, replay and WiSE-FT. Every method, plain fine-tuning too, "
     "tries nine settings of rate and strength on three other draws (more where the best lies on "
     "an edge). Of those at most one point below plain fine-tuning's best validation accuracy it "
@@ -165,7 +184,7 @@ C19 = Claim(
     "and the interval of the second part allows for it. The first edition compared methods at "
     "different rates, which decided its verdict; that, and single runs at equal rates, had been "
     "looked at before this rule.",
-)  # fmt: skip
+)
 
 
 def damage(task: str, batch: int) -> Quantity:
