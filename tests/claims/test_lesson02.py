@@ -217,8 +217,8 @@ def test_each_draw_is_tested_on_pictures_of_its_own():
     assert torch.bincount(first.labels, minlength=6).tolist() == [2] * 6
 
 
-def test_a_trial_sets_the_fields_of_its_strategy():
-    trial = {"strategy": FULL, "rate": 1e-3, "ratio": 100.0}
-    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3, head_lr_ratio=100.0)
-    assert tuned.strategy_of({"strategy": FULL, "frozen": 5}).trainable == 0
-    assert tuned.strategy_of({"strategy": FULL, "frozen": 1}).trainable == 4
+def test_a_trial_sets_rate_and_depth_of_its_strategy():
+    trial = {"strategy": FULL, "rate": 1e-3}
+    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3)
+    assert tuned.strategy_of({**trial, "frozen": 5}).trainable == 0
+    assert tuned.strategy_of({**trial, "frozen": 1}).trainable == 4
