@@ -17,7 +17,14 @@ from course_lib.train.fit import prepare_run
 from tests.claims.tiny import run_tiny
 from tests.fakes import small_backbone, small_task
 
-TINY = {"train": 12, "target": 12, "epochs": 2, "pictures": 24, "trains": (12, 24), "seeds": (0, 1)}
+TINY = {
+    "train": 12,
+    "target": 12,
+    "epochs": 2,
+    "pictures": 24,
+    "trains": (12, 18, 24),
+    "seeds": (0, 1),
+}
 
 
 @pytest.mark.parametrize("claim", lesson02.CLAIMS, ids=lambda claim: claim.tag)
