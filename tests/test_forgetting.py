@@ -91,23 +91,25 @@ def test_the_fisher_information_of_a_binary_logistic_model_is_its_closed_form():
     u = torch.tensor([0.0, 0.0, 0.0])
     model = linear_backbone(torch.stack([u, u]))
     assert all((f == 0).all() for f in diagonal_fisher(model, flat_pictures((9, 9, 9))).values())
-    # With equal probabilities (y - p)^2 = 1/4 whatever label is drawn, so no sampling noise is
-    # left: F_ij = (2 u_i c_j)^2 / 4 = (u_i c_j)^2. Orthogonal u and c keep z at 0.
+    # With equal probabilities (y - p)^2 = 1/4 for either label: F_ij = (2 u_i c_j)^2 / 4
+    # = (u_i c_j)^2. Orthogonal u and c keep z at 0.
     u, colour = torch.tensor([1.0, -1.0, 0.0]), torch.tensor([0.4, 0.4, 0.2])
     model = linear_backbone(torch.stack([u, -u]))
     fisher = diagonal_fisher(model, flat_pictures((102, 102, 51)))
     torch.testing.assert_close(fisher["scale.weight"], torch.outer(u, colour).square())
 
 
-def test_the_fisher_information_averages_over_labels_that_the_model_draws():
-    """Unequal probabilities: E[(y - p)^2] = p (1 - p), reached by many draws."""
+def test_the_fisher_information_is_the_expectation_over_labels_of_one_picture():
+    """Unequal probabilities: E[(y - p)^2] = p (1 - p), without noise."""
     u, colour = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.8, 0.2, 0.4])
     model = linear_backbone(torch.stack([u, -u]))
-    fisher = diagonal_fisher(model, flat_pictures((204, 51, 102)).repeat(3000, 1, 1, 1))
+    fisher = diagonal_fisher(model, flat_pictures((204, 51, 102)))
     p = 1 / (1 + math.exp(-2 * 0.8))
     expected = 4 * p * (1 - p) * torch.outer(u, colour).square()
-    torch.testing.assert_close(fisher["scale.weight"], expected, rtol=0.08, atol=1e-4)
-    assert p * (1 - p) < 0.15  # with the likeliest label alone it would be (1 - p)^2: far off
+    torch.testing.assert_close(fisher["scale.weight"], expected)
+    # Without the less likely class only p (1 - p)^2 is left.
+    fisher = diagonal_fisher(model, flat_pictures((204, 51, 102)), least=0.3)
+    torch.testing.assert_close(fisher["scale.weight"], expected * (1 - p))
 
 
 def test_the_fisher_information_leaves_the_model_alone_and_covers_the_backbone():

@@ -50,18 +50,34 @@ def test_a_folder_with_another_recipe_is_refused_and_kept(tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_two_processes_under_torchrun_give_the_weights_of_their_shared_batch(tmp_path):
+def test_two_processes_under_torchrun_share_their_batch_and_fail_together(tmp_path):
+    """One run that works and one that diverges in the second process alone; each writes down its
+    errors."""
     script = tmp_path / "two.py"
     script.write_text(
-        "import sys\n"
+        "import json, os, sys\n"
         "from pathlib import Path\n"
+        "import torch\n"
+        "from course_lib.errors import CourseError\n"
         "from course_lib.worldnet import pretraining, recipe as recipes\n"
+        "folder, told = Path(sys.argv[1]), []\n"
+        "torch.distributed.init_process_group('gloo')\n"
         "recipe = recipes.Recipe(pictures=32, fractals=0, epochs=1, batch=16, rate=0.05)\n"
-        "pretraining.pretrain(recipe, Path(sys.argv[1]), device='cpu')\n"
+        "right = pretraining.loss_of\n"
+        "for factor in (1, float('nan')):\n"
+        "    if os.environ['RANK'] == '1':\n"
+        "        pretraining.loss_of = lambda *given: factor * right(*given)\n"
+        "    try:\n"
+        "        pretraining.pretrain(recipe, folder / str(factor), device='cpu')\n"
+        "        told.append('')\n"
+        "    except CourseError as error:\n"
+        "        told.append(str(error))\n"
+        "(folder / f\"rank{os.environ['RANK']}\").write_text(json.dumps(told))\n"
+        "torch.distributed.destroy_process_group()\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2",
                "--master-addr=127.0.0.1", "--master-port=0", "--rdzv-backend=c10d",
-               "--rdzv-endpoint=127.0.0.1:0", str(script), str(tmp_path / "out")]  # fmt: skip
+               "--rdzv-endpoint=127.0.0.1:0", str(script), str(tmp_path)]  # fmt: skip
     done = subprocess.run(
         command,
         capture_output=True,
@@ -70,9 +86,28 @@ def test_two_processes_under_torchrun_give_the_weights_of_their_shared_batch(tmp
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    state = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)
+    state = torch.load(tmp_path / "1" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
     assert all(torch.isfinite(v).all() for v in state["pupil"].values() if v.is_floating_point())
+    first, second = (json.loads((tmp_path / f"rank{rank}").read_text()) for rank in (0, 1))
+    assert first == second == ["", "The loss became nan at step 1; lower --rate."]
+
+
+def test_a_process_group_that_a_run_made_is_gone_after_it_whatever_happened(monkeypatch, tmp_path):
+    groups = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: bool(groups))
+    monkeypatch.setattr(torch.distributed, "init_process_group", groups.append)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", groups.clear)
+
+    def fails(*_, **__):
+        assert groups == ["gloo"]
+        raise CourseError("no room")
+
+    monkeypatch.setattr(pretraining, "_train", fails)
+    with pytest.raises(CourseError, match="no room"):
+        pretraining.pretrain(TINY, tmp_path, device="cpu")
+    assert groups == []
 
 
 def test_the_rate_rises_for_a_fifth_of_the_run_and_then_falls_to_zero():

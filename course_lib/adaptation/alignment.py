@@ -1,6 +1,7 @@
 """What pulls the features of two domains together: gradient reversal, CORAL, MMD.
 
-Every function takes features (n, d) of source and target pictures, float, of any device.
+Every function takes features (n, d) of source and target pictures, float, of any device. Distances
+are computed in float32 also where the net runs in bf16: they are small differences of large sums.
 """
 
 import math
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.backbones.inference import in_float32
 from course_lib.errors import CourseError
 
 
@@ -54,6 +56,7 @@ def domain_classifier(features: int, hidden: int) -> nn.Module:
 
 def domain_loss(logits: Tensor, sources: int) -> Tensor:
     """Cross-entropy of "source or target?"; the first `sources` rows are the source's. (n, 1)."""
+    logits = _precise(logits)
     truth = torch.zeros_like(logits)
     truth[:sources] = 1
     return F.binary_cross_entropy_with_logits(logits, truth)
@@ -65,8 +68,9 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
     Sun and Saenko, "Deep CORAL", ECCV workshops 2016, equation 1.
     """
     _check(source, target)
-    difference = torch.cov(source.T) - torch.cov(target.T)
-    return difference.square().sum() / (4 * source.shape[1] ** 2)
+    with in_float32(source.device):
+        difference = torch.cov(_precise(source).T) - torch.cov(_precise(target).T)
+        return difference.square().sum() / (4 * source.shape[1] ** 2)
 
 
 def mmd(source: Tensor, target: Tensor, widths=(0.25, 0.5, 1.0, 2.0, 4.0)) -> Tensor:
@@ -76,7 +80,7 @@ def mmd(source: Tensor, target: Tensor, widths=(0.25, 0.5, 1.0, 2.0, 4.0)) -> Te
     a constant. Gretton et al., JMLR 2012, equation 5; several kernels: Long et al., ICML 2015.
     """
     _check(source, target)
-    both = torch.cat([source, target])
+    both = _precise(torch.cat([source, target]))
     square = (both[:, None] - both[None]).square().sum(-1)
     n = len(both)
     scale = (square.detach().sum() / (n * (n - 1))).clamp(min=1e-12)
@@ -88,6 +92,11 @@ def mmd(source: Tensor, target: Tensor, widths=(0.25, 0.5, 1.0, 2.0, 4.0)) -> Te
 def entropy(logits: Tensor) -> Tensor:
     """Mean entropy of the predictions in nats, 0 (certain) to log of the number of classes."""
     return -(logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+
+
+def _precise(x: Tensor) -> Tensor:
+    """In float32, or in float64 where it is."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _check(source: Tensor, target: Tensor) -> None:

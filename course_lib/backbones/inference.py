@@ -10,11 +10,15 @@ from course_lib.errors import CourseError
 
 
 def predict(model: Backbone, pictures: Tensor) -> Tensor:
-    """Logits, float32 (n, classes) on the CPU, of pictures as `Backbone.prepare` takes them."""
+    """Logits, float32 (n, classes) on the CPU, of pictures as `Backbone.prepare` takes them.
+
+    Computed in float32 on every device, whatever autocast surrounds the call: in bf16 scores come
+    in steps of about a hundredth, so that close ones tie.
+    """
     check_backbone(model)
     check_pictures(pictures)
     parts = [torch.empty(0, model.classes)]
-    with torch.inference_mode(), evaluating(model), precision(model.device):
+    with torch.inference_mode(), evaluating(model), in_float32(model.device):
         for chunk in pictures.split(chunk_size(model)):
             parts.append(model(model.prepare(chunk.to(model.device))).float().cpu())
     return torch.cat(parts)
@@ -53,6 +57,11 @@ def evaluating(model: nn.Module):
     finally:
         for module, training in modes:
             module.training = training
+
+
+def in_float32(device: torch.device):
+    """Every operation inside in the precision of its inputs, whatever autocast is around."""
+    return torch.autocast(device.type, enabled=False)
 
 
 def precision(device: torch.device):

@@ -15,7 +15,7 @@ from pathlib import Path
 from course_lib import checks
 from course_lib.claims import showing
 from course_lib.claims.photographs import forgotten_table, photographs_table, ratios_table
-from course_lib.lab import running, store
+from course_lib.lab import running, store, tuning
 from course_lib.lab.claim import Claim, Result
 
 LESSONS = ("01", "02", "03", "04", "05", "06", "07")
@@ -55,8 +55,14 @@ def run_claim(tag: str, size: str | None = None, progress: bool = True, **change
 
 
 def run_and_store(tag: str, **how) -> Result:
-    """The full-size run of a claim, stored row by row; see lab.running.run_and_store."""
-    return running.run_and_store(claim(tag), claims().values(), **how)
+    """The full-size run of a claim, stored row by row; see lab.running.run_and_store.
+
+    A claim whose rivals are tuned chooses their settings first, if that has not been done.
+    """
+    one = claim(tag)
+    if one.tuning and how.get("track", "world") == "world":
+        tuning.run(one.tuning, say=how.get("say", print))
+    return running.run_and_store(one, claims().values(), **how)
 
 
 def stored_result(tag: str, track: str = "world", folder: Path | None = None) -> Result:

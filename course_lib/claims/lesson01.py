@@ -192,23 +192,35 @@ frozen_a, frozen_b = (
     for kind in ("AnB", "BnB")
 )
 
+
+def tuned(kind: str) -> Quantity:
+    return value("over depths", kind=kind, stages=max)
+
+
 C03 = Claim(
     tag="C03",
     lesson="01",
-    statement="Early stages are general, late ones specific: A's first stages serve task B, A's "
-    "last ones do not.",
+    statement="Early stages serve another task as well as its own early stages do, late ones "
+    "don't; what was specific is learnt anew when all may learn.",
     primary=(
         Part("first stage frozen, B's own minus A's", frozen_b[min] - frozen_a[min], below=0.05),
         Part("all stages frozen, B's own minus A's", frozen_b[max] - frozen_a[max], above=0.05),
-        Part("transplants from A, fine-tuned, minus the base net, mean over depths",
-             value("over depths", kind="AnB+", stages=max) - value("test", kind=BASE), above=0.0),
+        Part("fine-tuned, A's minus B's own, mean over depths", tuned("AnB+") - tuned("BnB+"),
+             above=-0.02),
+    ),
+    details=(
+        Part("fine-tuned, A's minus the base net, mean over depths",
+             tuned("AnB+") - value("test", kind=BASE), above=0.0),
+        Part("fine-tuned, B's own minus the base net, mean over depths",
+             tuned("BnB+") - value("test", kind=BASE), above=0.0),
     ),
     trials=lambda size: [
         trial
         for seed in size["seeds"]
         for kind, depths in {BASE: (0,), **dict.fromkeys(size["kinds"], size["stages"])}.items()
         for trial in crossed(
-            some(size, "pictures", "epochs", "side"), kind=[kind], stages=depths, seed=[seed]
+            some(size, "pictures", "epochs", "side"), kind=[kind], stages=depths,
+            seed=[seed]
         )
     ],
     measure=transplanted,
@@ -231,9 +243,12 @@ C03 = Claim(
     quick={**FEW_OF_HALVES, "stages": (1, 5), "kinds": ("AnB", "BnB")},
     full={**MORE_OF_HALVES, "stages": (1, 2, 3, 4, 5), "kinds": KINDS},
     why_not=PARTS_OF_SOURCE,
-    note="AnB: the first n stages from a net of half A, frozen, the others fresh, trained on half "
-    "B; BnB: from a net of B; +: all of them fine-tuned; base: from random weights. What AnB+ "
-    "gains over the base net is not all due to A: read it beside BnB+.",
+    note="AnB: the first n stages from a net of half A, frozen, the others fresh, trained on "
+    "half B; BnB: from a net of B; +: all of them fine-tuned, with the same training; base:"
+    " from random weights. Each draw trains nets of its own, so that draws are pretraining "
+    "seeds; all kinds have one rate, which was not tuned. The rows are those of the first "
+    "edition, which set A's against the base net alone; this rule was written with them in "
+    "view. The three draws share their test pictures.",
 )  # fmt: skip
 
 

@@ -31,17 +31,16 @@ from course_lib.claims.trials.transfer import (
     grid,
     transfer,
 )
-from course_lib.claims.trials.unfreezing import (
-    LP_FT,
-    depth,
+from course_lib.claims.trials.tuned import (
+    DEEPER,
     depth_trials,
-    head_first,
-    head_first_trials,
+    trained,
 )
+from course_lib.claims.trials.unfreezing import LP_FT, head_first, head_first_trials
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import BASELINES, PIXELS, RANDOM
 from course_lib.lab.plots import Bars, Lines
-from course_lib.lab.quantities import Quantity, best_on_average, highest, value
+from course_lib.lab.quantities import Quantity, best_on_average, highest, lowest, value
 from course_lib.lab.verdicts import SHARE, TIMES, Part
 from course_lib.measure.figures import LOOKS, Look
 
@@ -78,14 +77,33 @@ def end(name: str) -> Quantity:
     return value("test", strategy=name, epoch=max)
 
 
-# ---- C08: what is lost from the most to the fewest labels ---------------------------------------
+# ---- C08: what a pretrained start is worth ------------------------------------------------------
 
 
-def lost(name: str) -> Quantity:
-    return most(name) - value("test", strategy=name, train=min)
+def middle(trains) -> float:
+    """The number of labels in the middle of those that were tried, three or more."""
+    sizes = sorted(set(trains))
+    return sizes[len(sizes) // 2] if len(sizes) > 2 else float("nan")
 
 
-# ---- C10, C36: seconds of an epoch --------------------------------------------------------------
+def worth(name: str, train) -> Quantity:
+    """Test accuracy of a strategy with the pretrained net less that of scratch."""
+    of, scratch = (value("test", strategy=one, train=train) for one in (name, SCRATCH))
+    return of - scratch
+
+
+def more_with_fewer(name: str) -> list[Part]:
+    """That a pretrained start is worth more with fewer labels, until scratch cannot fall."""
+    at = {place: worth(name, place) for place in (min, middle, max)}
+    return [
+        Part(f"{name} minus scratch, at the middle number of labels minus at the most",
+             at[middle] - at[max], above=0.05),
+        Part(f"{name} minus scratch, at the fewest labels minus at the middle number",
+             at[min] - at[middle], below=0.0),
+    ]  # fmt: skip
+
+
+# ---- C10: seconds of an epoch -------------------------------------------------------------------
 
 
 def seconds(name: str, cache: bool) -> Quantity:
@@ -97,6 +115,11 @@ STAGES = 5  # of WorldNet: frozen=5 leaves the head alone
 
 def with_frozen(frozen) -> Quantity:
     return value("test", frozen=frozen)
+
+
+def just_before(frozen) -> float:
+    """All stages frozen but the last one."""
+    return frozen.max() - 1
 
 
 # ---- C13: early and late blocks -----------------------------------------------------------------
@@ -114,11 +137,10 @@ def late(shift: str) -> Quantity:
     return block(shift, "layer4", "head")
 
 
-# ---- C35: what is memorised ---------------------------------------------------------------------
+# ---- C35: what is carried over ------------------------------------------------------------------
 
-
-def gap(name: str) -> Quantity:
-    return value("train_accuracy", strategy=name) - value("test", strategy=name)
+fitted = lowest(*(value("train_accuracy", strategy=name) for name in (SCRATCH, HEAD_ONLY, FULL)))
+carried = lowest(frozen, value("test", strategy=FULL)) - scratch
 
 
 C06 = Claim(
@@ -172,14 +194,13 @@ C07 = Claim(
 C08 = Claim(
     tag="C08",
     lesson="02",
-    statement="As target data shrinks, scratch falls fastest.",
-    primary=(
-        Part("what scratch loses more than frozen, most to fewest labels",
-             lost(SCRATCH) - lost(HEAD_ONLY), above=0.0),
-        Part("what scratch loses more than full fine-tuning, most to fewest labels",
-             lost(SCRATCH) - lost(FULL), above=0.0),
-    ),
+    statement="The fewer the labels, the more a pretrained start is worth, until scratch stands "
+    "near chance.",
+    primary=tuple(more_with_fewer(HEAD_ONLY)),
     details=(
+        *more_with_fewer(FULL),
+        Part("scratch at the fewest labels, minus guessing among six",
+             value("test", strategy=SCRATCH, train=min) - 1 / 6, below=0.10),
         Part("frozen minus pixels at the most labels", most(HEAD_ONLY) - most(PIXELS), above=0.0),
         Part("frozen minus a random net at the most labels",
              most(HEAD_ONLY) - most(RANDOM), above=0.0),
@@ -190,15 +211,17 @@ C08 = Claim(
     plot=Lines("train", {"test": "test accuracy"}, by="strategy", log=True, xlabel=LABELS,
                title="Less and less data"),
     # 500 pictures are 5 passes over 100 labels: those runs are kept from C06.
-    live={**LIVE, "strategies": (SCRATCH, HEAD_ONLY), "trains": (25, 100), "pictures": 500},
-    quick={**QUICK, "seeds": (0,), "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 72),
-           "pictures": 150},
+    live={**LIVE, "strategies": (SCRATCH, HEAD_ONLY), "trains": (25, 50, 100), "pictures": 500},
+    quick={**QUICK, "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 36, 72), "pictures": 150},
     full={**STUDY, "seeds": (0, 1, 2), "rates": (0.3, 1.0),
           "strategies": (SCRATCH, HEAD_ONLY, FULL), "trains": (24, 60, 150, 400, 1_000),
           "pictures": 3_000},
     why_not=UNLIMITED,
-    note="Nothing falls below guessing: where scratch hardly works at all it has little left to "
-    "lose, and the claim speaks of a range that starts further to the right.",
+    note="The rows are those of the first edition, which asked what scratch loses from the most to "
+    "the fewest labels; this rule was written with them in view. Each strategy chose among two "
+    "rates on validation in each draw; scratch took the larger one wherever there were 150 labels "
+    "or more, so that a still larger one might have done better, though hardly by tens of points. "
+    "The three draws share their test pictures. One pretraining seed.",
 )  # fmt: skip
 
 C09 = Claim(
@@ -337,14 +360,11 @@ C13 = Claim(
 C35 = Claim(
     tag="C35",
     lesson="02",
-    statement="On little data a net from scratch memorises; a pretrained start regularises.",
+    statement="All nets fit their few training pictures; only the pretrained ones carry it over to "
+    "new ones.",
     primary=(
-        Part("scratch on its training pictures, accuracy",
-             value("train_accuracy", strategy=SCRATCH), above=0.8, unit=SHARE),
-        Part("gap between training and test accuracy, scratch minus frozen",
-             gap(SCRATCH) - gap(HEAD_ONLY), above=0.1),
-        Part("gap between training and test accuracy, scratch minus full fine-tuning",
-             gap(SCRATCH) - gap(FULL), above=0.1),
+        Part("the lowest training accuracy of the three", fitted, above=0.9, unit=SHARE),
+        Part("the lower of the two pretrained minus scratch, test accuracy", carried, above=0.20),
     ),
     trials=lambda size: grid(size, [size["train"]], (SCRATCH, HEAD_ONLY, FULL, *BASELINES)),
     measure=transfer,
@@ -355,30 +375,46 @@ C35 = Claim(
     quick={**QUICK, "train": 48, "epochs": 6},
     full={**STUDY, "train": 100, "epochs": (15, 40)},
     photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},
+    note="The rows are those of the first edition, whose rule compared gaps between training and "
+    "test accuracy; this one was written with them in view. All three chose among four rates and "
+    "two lengths on validation in each draw. The five draws share their test pictures. One "
+    "pretraining seed.",
 )  # fmt: skip
 
 C36 = Claim(
     tag="C36",
     lesson="02",
-    statement="Frozen depth: each frozen stage saves time and parameters, and lowers the ceiling "
-    "of what can be reached.",
+    statement="Freezing stages costs nothing until the last one: with all of them frozen the "
+    "ceiling falls.",
     primary=(
-        Part("an epoch with no stage frozen against one with all frozen and features kept",
-             value("epoch", frozen=min) / value("epoch", frozen=max), above=10, unit=TIMES),
-        Part("the best other depth minus the head alone, test accuracy",
-             best_on_average(*(with_frozen(n) for n in range(STAGES))) - with_frozen(max),
-             above=0.0),
+        Part("all stages frozen but the last minus none frozen, test accuracy",
+             with_frozen(just_before) - with_frozen(min), within=0.02),
+        Part("all stages frozen minus all but the last, test accuracy",
+             with_frozen(max) - with_frozen(just_before), below=-0.02),
+    ),
+    details=(
+        *(Part(f"{n} of five stages frozen minus none frozen, test accuracy",
+               with_frozen(n) - with_frozen(min), within=0.02) for n in (1, 2, 3)),
     ),
     trials=depth_trials,
-    measure=depth,
-    plot=Lines("frozen", {"test": "test accuracy", "epoch": "seconds per epoch",
-                          "trainable_parameters": "trainable parameters"},
-               by="strategy", logs=("epoch", "trainable_parameters"), xlabel="frozen stages",
+    measure=trained,
+    tuning=DEEPER,
+    plot=Lines("frozen", {"test": "test accuracy", "trainable_parameters": "trainable parameters"},
+               by="strategy", logs=("trainable_parameters",), xlabel="frozen stages",
                title="{train} labels"),
-    live={**SIMILAR, "train": 64, "seeds": (0, 1), "epochs": 3},
-    quick={**SIMILAR, "train": 36, "seeds": (0,), "epochs": 2},
-    full={**SIMILAR, "train": 400, "seeds": (0, 1, 2), "epochs": 8},
-    note="The best depth is the one with the best mean test score, which favours it.",
+    live={**SIMILAR, "train": 64, "seeds": (0, 1), "epochs": 3, "test_pictures": 300,
+          "settings": {}},
+    quick={**SIMILAR, "train": 36, "seeds": (0, 1), "epochs": 2, "test_pictures": 60,
+           "settings": {}},
+    full={**SIMILAR, "train": 100, "seeds": tuple(range(10)), "epochs": 15,
+          "test_pictures": 1_000, "settings": {}},
+    note="Every depth has the rate that did best on the validation pictures of three other "
+    "draws. With 100 labels instead of the 400 of the first edition, whose depths 0 to 4 "
+    "lay between .988 and .996 and the head alone at .988: at such a ceiling nothing can "
+    "fall. Head alone and full fine-tuning with 100 labels were known from C35 (.91 and "
+    ".96). Draws lay 2 points apart there, so that ten tell 2 points. Fresh test pictures "
+    "per draw. One pretraining seed. Seconds are the subject of C10: these runs shared "
+    "their machine.",
 )  # fmt: skip
 
 CLAIMS = (C06, C07, C08, C09, C10, C11, C12, C13, C35, C36)

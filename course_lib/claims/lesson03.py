@@ -9,6 +9,8 @@ from course_lib.claims.trials.rates import (
     HEAD_FIRST,
     LARGE,
     RATIO,
+    RATIO_CHOICE,
+    RATIOS,
     SCHEDULES,
     SMALL,
     by_step,
@@ -30,7 +32,6 @@ from course_lib.measure.figures import Look
 LIVE = {"task": "digits", "train": 60, "seeds": (0, 1), "epochs": 5, "batch": 16}
 QUICK = {"task": "digits", "train": 40, "seeds": (0, 1), "epochs": 2, "batch": 16}
 STUDY = {"task": "digits", "train": 100, "seeds": (0, 1, 2, 3, 4), "epochs": 8, "batch": 16}
-FULL_RATES = (1e-3, 3e-3, 1e-2)
 FIRST = 8  # batches that count as "the first"
 BOTH = {"test": "new task: test accuracy", "source": "source accuracy that is left"}
 RATE_LOOKS = {
@@ -74,8 +75,13 @@ def chosen(number: float) -> Quantity:
     return value("test", line=CHOSEN, value=number)
 
 
+def right(number: float) -> Quantity:
+    """Which test pictures are right; the test digits are the same for all draws."""
+    return value("right", line=CHOSEN, value=number)
+
+
 def largest_rate(number: float) -> Quantity:
-    return value("test", value=number, rate=max)
+    return value("test", value=number, rate=1e-2)
 
 
 def of(name: str, **where) -> Quantity:
@@ -120,26 +126,38 @@ C14 = Claim(
 C15 = Claim(
     tag="C15",
     lesson="03",
-    statement="The backbone's rate must be 100 times smaller than the head's.",
+    statement="On WorldNet the ratio of head rate to backbone rate hardly matters once the rate is "
+    "tuned.",
     primary=(
-        Part("ratio 100 minus one rate for all, at the largest head rate",
-             largest_rate(100) - largest_rate(1), above=0.01),
-        *(Part(f"ratio 100 minus ratio {ratio:g}, each at its chosen head rate",
-               chosen(100) - chosen(ratio), above=0.01) for ratio in (1, 2.6, 10)),
+        Part("ratio 100 minus ratio 1, each at its chosen head rate, test accuracy",
+             right(100) - right(1), within=0.03),
     ),
     details=(
+        *(Part(f"ratio {ratio} minus ratio 1, each at its chosen head rate, test accuracy",
+               right(ratio) - right(1), within=0.03) for ratio in (10, 1000)),
+        Part("ratio 100 minus one rate for all, at the largest head rate",
+             largest_rate(100) - largest_rate(1), above=0.01),
         Part("ratio 100 at its chosen head rate minus pixels", chosen(100) - of(PIXELS),
              above=0.0),
     ),
     trials=ratio_trials,
     measure=tuned,
+    tuning=RATIO_CHOICE,
+    labels=("chosen",),
     tidy=swept(RATIO),
     plot=Lines("value", BOTH, by="line", log=True, xlabel="head rate / backbone rate",
                looks=SWEEP_LOOKS, title="{train} labels"),
-    live={**LIVE, "ratios": (1.0, 10.0, 100.0), "rates": (1e-3, 1e-2)},
-    quick={**QUICK, "ratios": (1.0, 100.0), "rates": (1e-2,)},
-    full={**STUDY, "ratios": (1.0, 2.6, 10.0, 100.0, 1000.0), "rates": FULL_RATES},
-    note="Every ratio chooses its head rate among the same ones, on validation pictures.",
+    live={**LIVE, "ratios": (1.0, 10.0, 100.0), "rates": (1e-2,), "chosen": {}},
+    quick={**QUICK, "ratios": (1.0, 100.0), "rates": (1e-2,), "chosen": {}},
+    full={**STUDY, "seeds": tuple(range(8)), "ratios": RATIOS, "rates": (1e-2,),
+          "chosen": {}},
+    note="Every ratio has the head rate that did best on the validation pictures of three other "
+    "draws, among three rates and further ones where the best lay on an edge, as it did in the "
+    "first edition for ratio 1 and for ratio 100. Its rows were known: ratio 1 stood 3 points "
+    "above ratio 100, each at its best rate of three. Eight draws tell 3 points if they lie 3 "
+    "apart. "
+    "The test digits are the same for all draws, and the interval allows for it. One pretraining "
+    "seed. On photographs see the table of ratios.",
 )  # fmt: skip
 
 C16 = Claim(

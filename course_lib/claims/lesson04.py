@@ -2,13 +2,18 @@
 
 from course_lib.claims.trials.forgetting import (
     BEFORE,
+    CHOICE,
     EVAL,
+    GRIDS,
     HEAD_ONLY,
+    KEEPERS,
     KEPT,
     NEW,
     OLD,
     PLAIN,
     RECOMPUTED,
+    REMEDIES,
+    REMEDY_STUDY,
     SAVED,
     SWEEPS,
     TRAIN_MODE,
@@ -30,7 +35,7 @@ from course_lib.claims.trials.sources import SOURCE_PICTURES
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import PIXELS, RANDOM
 from course_lib.lab.plots import Dots, Lines
-from course_lib.lab.quantities import Quantity, value
+from course_lib.lab.quantities import Quantity, mean_of, value
 from course_lib.lab.verdicts import Part
 from course_lib.measure.figures import Look
 
@@ -90,19 +95,6 @@ C18 = Claim(
     "there are as many labels in all.",
 )  # fmt: skip
 
-# Every method tries three settings.
-METHODS = {
-    PLAIN: (3e-3, 1e-2, 3e-2),  # head rate
-    HEAD_ONLY: (3e-3, 1e-2, 3e-2),  # head rate
-    "small backbone rate": (30.0, 100.0, 300.0),  # head rate / backbone rate
-    "layer-wise decay": (0.8, 0.65, 0.5),  # from stage to stage
-    "gradual unfreezing": (1, 2, 3),  # epochs of the head alone
-    "L2-SP": (0.1, 1.0, 10.0),  # strength, as in the next three
-    "EWC": (1e3, 1e4, 1e5),
-    "LwF": (0.3, 1.0, 3.0),
-    "replay": (0.1, 0.3, 1.0),
-    WISE: (0.3, 0.5, 0.7),  # share of the way from start to end
-}
 DOTS = {
     PLAIN: Look("#CC79A7", "-", "o"),
     HEAD_ONLY: Look("#0072B2", "-", "s"),
@@ -114,75 +106,85 @@ DOTS = {
     WISE: Look("#666666", "-", "p"),
 }  # the others have the course's own looks
 DIGITS = {"task": "digits", "epochs": 6}
-plain = value("test", method=PLAIN)
+
+
+def kept_by(*methods: str) -> Quantity:
+    """Source accuracy that methods keep more than plain fine-tuning, on the mean of them."""
+    return mean_of(*(value("saved", method=name) for name in methods))
+
+
+def right(*methods: str) -> Quantity:
+    """Test accuracy on the new task, mean of some methods; the test digits are always the same."""
+    return mean_of(*(value("right", method=name) for name in methods))
+
+
+def new_task(method: str) -> Quantity:
+    return value("test", method=method)
+
 
 C19 = Claim(
     tag="C19",
     lesson="04",
-    statement="Forgetting can be held back without losing on the new task.",
+    statement="At equal accuracy on the new task, methods against forgetting keep more of the old "
+    "one than plain fine-tuning does.",
     primary=(
         Part(
-            "source accuracy that the second best remedy at no cost saves",
-            value("saved", place=2),
+            "source accuracy, mean of five methods minus plain fine-tuning",
+            kept_by(*KEEPERS),
             above=SAVED,
+        ),
+        Part(
+            "test accuracy on the new task, the same", right(*KEEPERS) - right(PLAIN), above=-0.02
         ),
     ),
     details=(
-        Part(
-            "plain fine-tuning minus pixels, new task",
-            plain - value("test", method=PIXELS),
-            above=0.0,
+        *(
+            Part(f"source accuracy, {name} minus plain fine-tuning", kept_by(name), above=SAVED)
+            for name in REMEDIES
         ),
-        Part(
-            "plain fine-tuning minus a random net, new task",
-            plain - value("test", method=RANDOM),
-            above=0.0,
-        ),
-        Part(
-            "plain fine-tuning minus the head alone, new task",
-            plain - value("test", method=HEAD_ONLY),
-            above=0.0,
+        *(
+            Part(
+                f"plain fine-tuning minus {said}, new task",
+                new_task(PLAIN) - new_task(name),
+                above=0.0,
+            )
+            for name, said in (
+                (PIXELS, "pixels"),
+                (RANDOM, "a random net"),
+                (HEAD_ONLY, "the head alone"),
+            )
         ),
     ),
     trials=remedies,
     measure=mitigated,
+    tuning=CHOICE,
     tidy=compared,
     plot=Dots(
-        ("test", "test accuracy on the new task (at each point: the chosen setting)"),
+        ("test", "test accuracy on the new task"),
         ("source", "accuracy left on the source task"),
         by="method",
-        along="setting",
         title="Better on both: up and to the right",
         looks=DOTS,
     ),
-    live={
-        **LIVE,
-        **DIGITS,
-        "methods": {
-            PLAIN: (1e-2,),
-            "small backbone rate": (100.0,),
-            "L2-SP": (1.0,),
-            "LwF": (1.0,),
-            "replay": (0.3,),
-            WISE: (0.5,),
-        },
+    live={**LIVE, **DIGITS, "seeds": (0, 1), "methods": (PLAIN, *KEEPERS), "settings": {}},
+    quick={**QUICK, **DIGITS, "epochs": 2, "methods": (PLAIN, "L2-SP", WISE), "settings": {}},
+    full={
+        **REMEDY_STUDY,
+        "source_pictures": 512,
+        "seeds": tuple(range(8)),
+        "methods": tuple(GRIDS),
+        "settings": {},
     },
-    quick={
-        **QUICK,
-        **DIGITS,
-        "epochs": 2,
-        "methods": {PLAIN: (1e-2,), "L2-SP": (1.0,), WISE: (0.5,)},
-    },
-    full={**STUDY, **DIGITS, "epochs": 8, "methods": METHODS},
-    note="Settings are chosen without test pictures. A remedy costs nothing when the mean change "
-    "of its test accuracy on the new task against plain fine-tuning is not below minus one "
-    "standard error; of those that cost nothing the one that saves second most on the mean "
-    "decides, and plain fine-tuning itself, which saves nothing, where there is no second. The "
-    "first edition asked for two such remedies, each with its whole interval above 5 points: the "
-    "same, but that remedies stand in the order of their means here. Which remedies cost nothing "
-    "and which is second is read from the test pictures, as in the first edition. Plain "
-    "fine-tuning chose among three head rates while every remedy kept one, so that this is no "
-    "even comparison.",
+    note="The five are L2-SP, EWC, LwF, replay and WiSE-FT. Every method, plain fine-tuning too, "
+    "tries nine settings of rate and strength on three other draws (more where the best lies on "
+    "an edge). Of those at most one point below plain fine-tuning's best validation accuracy it "
+    "takes the one that keeps most of the source task, on source pictures that are not reported. "
+    "So plain fine-tuning may forget less by going slower, as every method may. Eight draws, which "
+    "tell 5 points apart when the five lie 4 apart on the mean, as in the first edition. One "
+    "pretraining seed. Fresh source pictures per draw; the test digits are the same for all draws, "
+    "and the interval of the second part allows for it. The first edition compared methods at "
+    "different rates, which decided its verdict; that, and single runs at equal rates, had been "
+    "looked at before this rule.",
 )
 
 

@@ -7,6 +7,7 @@ from its parts and its plot, so that none of them can say another thing than the
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -44,6 +45,7 @@ class Claim:
     photos: settings that change where it is measured on photographs, None where it cannot be.
     why_not: then, what photographs lack.
     note: what a reader must know to read it rightly, such as what was looked at beforehand.
+    tuning: a lab.tuning.Tuning, by which the settings of its rivals are chosen on other draws.
     """
 
     tag: str
@@ -62,6 +64,7 @@ class Claim:
     photos: dict | None = None
     why_not: str = ""
     note: str = ""
+    tuning: Any = None
 
     @property
     def rule(self) -> str:

@@ -105,6 +105,11 @@ def chosen(
     return Quantity(of, ((column, wanted),))
 
 
+def mean_of(*quantities: Quantity) -> Quantity:
+    """Draw by draw the mean of several quantities."""
+    return sum(quantities[1:], quantities[0]) / len(quantities)
+
+
 def lowest(*quantities: Quantity) -> Quantity:
     """Draw by draw the least of several quantities: it lies above a threshold when all do."""
     return _extreme(quantities, "min")

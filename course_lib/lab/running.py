@@ -164,8 +164,6 @@ def measure_job(job: dict) -> dict:
     """One trial on its track, on one thread, so that every worker gets the same numbers."""
     import torch
 
-    from course_lib.measure.hardware import machine
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -175,7 +173,14 @@ def measure_job(job: dict) -> dict:
         took = round(time.monotonic() - begin, 2)
     finally:
         torch.set_num_threads(threads)
-    return {"measured": measured, "took": took, "machine": {**machine(), "threads": 1}}
+    return {"measured": measured, "took": took, "machine": this_machine()}
+
+
+def this_machine() -> dict:
+    """Versions and hardware behind a stored row, which is measured on one thread."""
+    from course_lib.measure.hardware import machine
+
+    return {**machine(), "threads": 1}
 
 
 def _measure_all(

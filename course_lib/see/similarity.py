@@ -8,7 +8,7 @@ from course_lib.errors import CourseError
 from course_lib.see.activations import stage_maps
 
 
-def linear_cka(first: Tensor, second: Tensor) -> float:
+def linear_cka(first: Tensor, second: Tensor, debiased: bool = False) -> float:
     """Linear CKA of two representations of the same n pictures: 0 unlike, 1 alike.
 
     It does not change when either is turned, mirrored, shifted or scaled as a whole. Kornblith et
@@ -17,21 +17,36 @@ def linear_cka(first: Tensor, second: Tensor) -> float:
 
     Args:
         first, second: (n, p) and (n, q), or with more axes, which are flattened.
+        debiased: from the unbiased estimate of the similarity (Song et al. 2012, "Feature selection
+            via dependence maximization", equation 5), which is about 0 for unlike representations
+            of few pictures too, where the usual one is large; it may fall a little below 0.
 
     Raises:
-        CourseError: other numbers of pictures, fewer than two, or a constant representation.
+        CourseError: other numbers of pictures, fewer than two (debiased: four), or a constant
+            representation.
     """
-    if len(first) != len(second) or len(first) < 2:
+    least = 4 if debiased else 2
+    if len(first) != len(second) or len(first) < least:
         raise CourseError(
-            f"CKA compares the same pictures, two or more; got {len(first)} and {len(second)}."
+            f"CKA compares the same pictures, {least} or more; got {len(first)} and {len(second)}."
         )
     x, y = (t.flatten(1).double() - t.flatten(1).double().mean(0) for t in (first, second))
     # ||Y'X||^2 = <XX', YY'>: n x n matrices are the smaller ones here.
     gram_x, gram_y = x @ x.T, y @ y.T
-    norms = gram_x.norm() * gram_y.norm()
-    if norms == 0:
+    if gram_x.norm() * gram_y.norm() == 0:
         raise CourseError("CKA is not defined for a representation that is the same everywhere.")
-    return float((gram_x * gram_y).sum() / norms)
+    if not debiased:
+        return float((gram_x * gram_y).sum() / (gram_x.norm() * gram_y.norm()))
+    own = _unbiased(gram_x, gram_x) * _unbiased(gram_y, gram_y)
+    return float(_unbiased(gram_x, gram_y) / own.clamp(min=1e-300).sqrt())
+
+
+def _unbiased(first: Tensor, second: Tensor) -> Tensor:
+    """Unbiased HSIC of two Gram matrices (n, n): a picture's likeness to itself does not count."""
+    n = len(first)
+    a, b = (gram - gram.diag().diag() for gram in (first, second))
+    inner, sums = (a * b).sum(), a.sum() * b.sum() / ((n - 1) * (n - 2))
+    return (inner + sums - 2 * (a.sum(0) @ b.sum(0)) / (n - 2)) / (n * (n - 3))
 
 
 def stage_cka(first: Backbone, second: Backbone, pictures: Tensor) -> Tensor:

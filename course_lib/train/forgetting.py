@@ -269,14 +269,19 @@ class EWC:
         return lambda x, features, stage: self.strength * distance_penalty(now, start, weights)
 
 
-def diagonal_fisher(model: Backbone, pictures: Tensor, seed: int = 0) -> dict[str, Tensor]:
+LIKELY = 1e-3  # chance from which a class counts in the Fisher information
+
+
+def diagonal_fisher(model: Backbone, pictures: Tensor, least: float = LIKELY) -> dict[str, Tensor]:
     """Diagonal of the Fisher information of the backbone's parameters, by name, on the CPU.
 
-    The mean over pictures of the squared gradient of log p(y | x), where y is drawn from what the
-    model itself predicts, not from the labels: with labels it would be the empirical Fisher, which
-    is another matrix (Kunstner, Balles and Hennig 2019). Batch norm stays in eval mode.
+    The mean over pictures of the expected squared gradient of log p(y | x), where y is what the
+    model itself predicts: a sum over classes, each with its chance. With the labels in place of y
+    it would be the empirical Fisher, which is another matrix (Kunstner, Balles and Hennig 2019);
+    with one drawn y per picture it would be a very noisy estimate. Batch norm stays in eval mode.
 
-    pictures: uint8 (n, 3, height, width) of the source task; one backward pass for each.
+    pictures: uint8 (n, 3, height, width) of the source task. least: classes with a smaller chance
+    are left out, which leaves the sum a little low; one backward pass for each of the others.
     """
     if not len(pictures):
         raise CourseError("The Fisher information needs at least one picture.")
@@ -285,14 +290,15 @@ def diagonal_fisher(model: Backbone, pictures: Tensor, seed: int = 0) -> dict[st
     model.head.requires_grad_(False)
     parameters = {n: p for n, p in model.net.named_parameters() if p.requires_grad}
     fisher = {name: torch.zeros_like(p) for name, p in parameters.items()}
-    generator = torch.Generator().manual_seed(seed)
     for picture in pictures.to(model.device).split(1):
-        logits = model(model.prepare(picture)).float()
-        drawn = torch.multinomial(logits[0].detach().softmax(0).cpu(), 1, generator=generator)
-        loss = F.cross_entropy(logits, drawn.to(model.device))
-        gradients = torch.autograd.grad(loss, list(parameters.values()))
-        for name, gradient in zip(parameters, gradients, strict=True):
-            fisher[name] += gradient.square() / len(pictures)
+        chances = model(model.prepare(picture)).float()[0].log_softmax(0)
+        for log_chance in chances[chances.detach().exp() >= least]:
+            gradients = torch.autograd.grad(
+                log_chance, list(parameters.values()), retain_graph=True
+            )
+            share = log_chance.detach().exp() / len(pictures)
+            for name, gradient in zip(parameters, gradients, strict=True):
+                fisher[name] += share * gradient.square()
     return {name: value.cpu() for name, value in fisher.items()}
 
 

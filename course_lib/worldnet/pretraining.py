@@ -59,11 +59,23 @@ def pretrain(
     keep = checks.numbers_of(keep, "keep", above=0, most=1) if keep else ()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if processes > 1 and not torch.distributed.is_initialized():
+    joined = processes > 1 and not torch.distributed.is_initialized()
+    if joined:
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        every = {"checkpoint_every": checkpoint_every, "stop_after": stop_after, "keep": keep}
+        return _train(recipe, out, device, rank, processes, say, **every)
+    finally:
+        if joined:
+            torch.distributed.destroy_process_group()
+
+
+def _train(
+    recipe, out, device, rank, processes, say, *, checkpoint_every, stop_after, keep
+) -> Path:
     if recipe.batch % processes:
         raise CourseError(f"A batch of {recipe.batch} does not divide among {processes} processes.")
     try:
@@ -113,14 +125,17 @@ def pretrain(
         loss.backward()
         optimizer.step()
 
-        if rank == 0 and ((step + 1) % 100 == 0 or step + 1 == steps):
+        told = (step + 1) % 100 == 0 or step + 1 == steps
+        if told:
+            shared = _mean_of_ranks(loss.detach(), processes)
+            if not torch.isfinite(shared):  # the same on every rank: none is left waiting
+                raise CourseError(f"The loss became {shared.item()} at step {step}; lower --rate.")
+        if told and rank == 0:
             hit = (outputs["label"].argmax(1).cpu() == pool.label[rows]).float().mean().item()
-            if not torch.isfinite(loss):
-                raise CourseError(f"The loss became {loss.item()} at step {step}; lower --rate.")
-            curve.append({"step": step + 1, "loss": loss.item(), "accuracy": hit})
+            curve.append({"step": step + 1, "loss": shared.item(), "accuracy": hit})
             seconds = (time.perf_counter() - started) / (step + 1 - done)
             say(
-                f"step {step + 1:,} of {steps:,}  loss {loss.item():.3f}  accuracy {hit:.3f}  "
+                f"step {step + 1:,} of {steps:,}  loss {shared.item():.3f}  accuracy {hit:.3f}  "
                 f"{seconds * 1000:.0f} ms a step, {seconds * (steps - step - 1) / 60:.1f} min left"
             )
         if rank == 0 and step + 1 in keep_at:
@@ -140,6 +155,12 @@ def pretrain(
     if processes > 1:
         torch.distributed.barrier()
     return out / "checkpoint.pt"
+
+
+def _mean_of_ranks(value: torch.Tensor, processes: int) -> torch.Tensor:
+    if processes > 1:
+        torch.distributed.all_reduce(value)
+    return value / processes
 
 
 def _save(out, recipe, pupil, optimizer, step: int, curve: list[dict], seconds: float) -> None:

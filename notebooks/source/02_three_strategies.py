@@ -456,7 +456,12 @@ judge(
 )
 
 # %%
+from course_lib.claims import stored_result
+
 floor = scratch_at.iloc[0] - 1 / len(task.classes)
+study = stored_result("C08").rows.groupby(["strategy", "train"])["test"].mean()
+worth = 100 * (study["feature extraction"] - study["scratch"])
+told = ", ".join(f"{points:.0f} points with {train:,.0f} labels" for train, points in worth.items())
 display(Markdown(
     "**What it means.** The axis is logarithmic: each step to the right costs a multiple of the "
     "labelling. The vertical gap is what the pretrained backbone is worth in accuracy. The *horizontal* "
@@ -466,6 +471,8 @@ display(Markdown(
        "it had hardly anything left to lose there: a curve near the floor is flat."
        if floor < 0.15 else
        f"In your run scratch still stood {100 * floor:.0f} points above guessing at the fewest labels.")
+    + f" In the study the frozen backbone was worth {told}: most where labels are few, but scratch "
+    "already does better than guess."
 ))  # fmt: skip
 
 # %% [markdown]

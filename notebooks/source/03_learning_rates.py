@@ -211,8 +211,8 @@ for ratio in (1, 100):
 # ratio), or a slow car (small rate, small ratio). Ask which is safer, and you have to say how fast
 # each was going.
 #
-# **Predict.** Every ratio may choose its head rate on validation pictures. Which one is best on the
-# new task?
+# **Predict.** Every ratio has the head rate that suited it best on validation pictures, of other
+# draws. Which one is best on the new task?
 
 # %%
 RATIOS = ("1", "10", "100", "no difference that matters")

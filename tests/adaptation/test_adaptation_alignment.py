@@ -109,3 +109,18 @@ def test_features_that_do_not_fit_are_refused(distance):
         distance(torch.zeros(4, 2), torch.zeros(4, 3))
     with pytest.raises(CourseError, match="2 pictures"):
         distance(torch.zeros(1, 2), torch.zeros(4, 2))
+
+
+@pytest.mark.parametrize("distance", [coral, mmd])
+def test_distances_are_computed_in_float32_where_the_net_runs_in_bf16(distance):
+    a, b = torch.randn(20, 6) + 3, torch.randn(20, 6) + 3.1
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = distance(a, b)
+        from_bf16 = distance(a.bfloat16(), b.bfloat16())
+    assert inside.dtype == from_bf16.dtype == torch.float32
+    assert torch.equal(inside, distance(a, b))
+
+
+def test_the_domain_loss_is_computed_in_float32():
+    logits = torch.randn(8, 1).bfloat16()
+    assert torch.equal(domain_loss(logits, 4), domain_loss(logits.float(), 4))

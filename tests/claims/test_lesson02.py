@@ -1,6 +1,7 @@
 """Lesson 02's claims: what their trials measure, and each of them once on a tiny task."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,14 +10,21 @@ import torch
 from course_lib import load_backbone, load_task
 from course_lib import strategies as S
 from course_lib.claims import lesson02, stored_result
-from course_lib.claims.trials import advice, racing, surgery, transfer
+from course_lib.claims.trials import advice, racing, surgery, transfer, tuned
 from course_lib.claims.trials.transfer import FINE, FULL, HEAD_ONLY, LANES, SCRATCH
 from course_lib.lab.quantities import best_on_average, value
 from course_lib.train.fit import prepare_run
 from tests.claims.tiny import run_tiny
 from tests.fakes import small_backbone, small_task
 
-TINY = {"train": 12, "target": 12, "epochs": 2, "pictures": 24, "trains": (12, 24), "seeds": (0, 1)}
+TINY = {
+    "train": 12,
+    "target": 12,
+    "epochs": 2,
+    "pictures": 24,
+    "trains": (12, 18, 24),
+    "seeds": (0, 1),
+}
 
 
 @pytest.mark.parametrize("claim", lesson02.CLAIMS, ids=lambda claim: claim.tag)
@@ -201,3 +209,23 @@ def test_early_and_late_blocks_change_sides_when_the_classes_are_renamed():
     )  # fmt: skip
     found = [part.quantity(rows)[0] for part in lesson02.C13.primary]
     assert found == pytest.approx([-0.3, -0.3, 0.3])
+
+
+# ---- C36: settings from other draws, pictures of each draw's own ---------------------------
+
+
+def test_each_draw_is_tested_on_pictures_of_its_own():
+    first, second = (tuned.fresh("new-shapes", 12, seed) for seed in (0, 1))
+    assert torch.equal(tuned.fresh("new-shapes", 12, 0).pictures, first.pictures)
+    learnt = load_task("new-shapes", train=12, seed=0)
+    for others in (second, learnt.train, learnt.test):
+        same = (first.pictures[:, None] == others.pictures[None]).flatten(2).all(2)
+        assert not same.any()
+    assert torch.bincount(first.labels, minlength=6).tolist() == [2] * 6
+
+
+def test_a_trial_sets_rate_and_depth_of_its_strategy():
+    trial = {"strategy": FULL, "rate": 1e-3}
+    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3)
+    assert tuned.strategy_of({**trial, "frozen": 5}).trainable == 0
+    assert tuned.strategy_of({**trial, "frozen": 1}).trainable == 4

@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pytest
+import torch
 
 from course_lib.claims import lesson03
-from course_lib.claims.trials import rates
+from course_lib.claims.trials import rates, transfer
 from course_lib.lab.claim import result_of
 from course_lib.lab.looks import BASELINES
 from tests.claims.tiny import run_tiny
@@ -102,7 +103,7 @@ def test_the_step_at_which_half_was_lost(large, lost):
 
 
 def swept(field, table):
-    """Rows of C15 or C16: {value: {head rate: (validation, test)}}."""
+    """Rows of C16, or with CHOSEN marked of C15: {value: {head rate: (validation, test)}}."""
     rows = [
         {
             "task": "digits", "train": 60, "seed": seed, "name": f"{value:g}",
@@ -116,27 +117,47 @@ def swept(field, table):
     return pd.DataFrame([*rows, *baselines()])
 
 
-def test_every_ratio_chooses_its_rate_on_validation_and_not_on_test():
+def test_without_a_mark_the_rate_is_chosen_on_validation_and_not_on_test():
     table = {
         1.0: {1e-3: (0.70, 0.60), 1e-2: (0.10, 0.99)},
-        10.0: {1e-3: (0.60, 0.60), 1e-2: (0.65, 0.62)},
         100.0: {1e-3: (0.40, 0.40), 1e-2: (0.90, 0.85)},
     }
     rows = swept(rates.RATIO, table)
     assert lesson03.chosen(1.0)(rates.swept(rates.RATIO)(rows)).mean() == pytest.approx(0.60)
     assert rates.best_value(rows, rates.RATIO) == 100
-    # At the largest head rate ratio 1 has the (planted) better test score.
-    assert result_of(lesson03.C15, rows).verdict == "does not hold here"
-    table[1.0][1e-2] = (0.10, 0.10)
-    assert result_of(lesson03.C15, swept(rates.RATIO, table)).verdict == "holds"
-    table[10.0][1e-2] = (0.95, 0.95)
-    assert result_of(lesson03.C15, swept(rates.RATIO, table)).verdict == "does not hold here"
+    assert rates.apart(rows, rates.RATIO) == pytest.approx(0.25)
 
 
 def test_of_equal_rates_the_smallest_is_chosen():
     table = {1.0: {1e-3: (0.7, 0.6), 1e-2: (0.7, 0.8)}}
     tidy = rates.swept(rates.RATIO)(swept(rates.RATIO, table))
     assert lesson03.chosen(1.0)(tidy).mean() == pytest.approx(0.6)
+
+
+def test_a_rate_chosen_on_other_draws_counts_whatever_validation_says():
+    rows = swept(rates.RATIO, {1.0: {1e-3: (0.7, 0.6), 1e-2: (0.9, 0.8)}})
+    rows["chosen"] = rows["rates"].map(lambda one: one == [1e-3])
+    tidy = rates.swept(rates.RATIO)(rows)
+    assert lesson03.chosen(1.0)(tidy).mean() == pytest.approx(0.6)
+
+
+def c15_rows(right) -> pd.DataFrame:
+    """ratio -> share of a thousand test pictures that are right; each at its chosen rate, 0.01."""
+    table = {float(ratio): {1e-2: (0.9, share)} for ratio, share in right.items()}
+    rows = swept(rates.RATIO, table)
+    packs = [
+        transfer.packed(torch.eye(2)[(torch.arange(1000) >= 1000 * test).long()],
+                        torch.zeros(1000, dtype=torch.long))
+        for test in rows["test"]
+    ]  # fmt: skip
+    return rows.assign(right=packs, chosen=rows["rates"].map(lambda one: isinstance(one, list)))
+
+
+def test_c15_asks_that_two_ratios_come_to_the_same():
+    (judged,) = result_of(lesson03.C15, c15_rows({1: 0.90, 100: 0.90})).judged
+    assert judged.verdict == "holds" and judged.estimate.value == pytest.approx(0)
+    assert result_of(lesson03.C15, c15_rows({1: 0.90, 100: 0.50})).verdict == "does not hold here"
+    assert result_of(lesson03.C15, c15_rows({1: 0.90, 100: 0.87})).verdict == "undecided"
 
 
 def test_c16_wants_nine_tenths_to_help_and_to_have_no_better_rival():

@@ -1,5 +1,7 @@
 """CKA against its closed form, embeddings against known geometry."""
 
+from itertools import permutations
+
 import pytest
 import torch
 from hypothesis import given
@@ -36,6 +38,30 @@ def test_cka_ignores_rotation_scale_and_shift(seed, scale, shift):
     x = torch.randn(20, 6, generator=generator).double()
     turn, _ = torch.linalg.qr(torch.randn(6, 6, generator=generator).double())
     assert see.linear_cka(x, scale * x @ turn + shift) == pytest.approx(1, abs=1e-6)
+
+
+def test_debiased_cka_finds_nothing_in_common_between_unrelated_features_of_few_pictures():
+    generator = torch.Generator().manual_seed(0)
+    pairs = [torch.randn(2, 32, 300, generator=generator) for _ in range(20)]
+    assert min(see.linear_cka(*pair) for pair in pairs) > 0.8
+    debiased = [see.linear_cka(*pair, debiased=True) for pair in pairs]
+    assert abs(sum(debiased) / len(debiased)) < 0.02 and max(map(abs, debiased)) < 0.2
+    assert see.linear_cka(pairs[0][0], 3 * pairs[0][0] + 1, debiased=True) == pytest.approx(1)
+
+
+def test_debiased_cka_is_the_mean_over_all_fours_of_pictures():
+    """Unbiased HSIC is a U-statistic: the mean over ordered (i, j, q, r), all different, of
+    K_ij (L_ij + L_qr - 2 L_iq) (Song et al. 2012, theorem 5)."""
+    generator = torch.Generator().manual_seed(1)
+    x, y = (torch.randn(6, 3, generator=generator).double() for _ in range(2))
+
+    def statistic(a, b):
+        fours = list(permutations(range(6), 4))
+        return sum(a[i, j] * (b[i, j] + b[q, r] - 2 * b[i, q]) for i, j, q, r in fours) / len(fours)
+
+    a, b = x @ x.T, y @ y.T
+    expected = statistic(a, b) / (statistic(a, a) * statistic(b, b)).sqrt()
+    assert see.linear_cka(x, y, debiased=True) == pytest.approx(expected.item(), rel=1e-9)
 
 
 def test_cka_refuses_what_it_cannot_compare():

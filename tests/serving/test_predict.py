@@ -13,6 +13,7 @@ from course_lib import load_task
 from course_lib.backbones.inference import predict
 from course_lib.cli import main
 from course_lib.serving.folder import decide, predict_folder
+from tests.fakes import pictures, small_backbone
 
 
 def image(seed: int, size=(40, 40), mode="RGB") -> Image.Image:
@@ -126,3 +127,11 @@ def test_the_model_in_memory_is_left_as_it_was(trained, inbox):
     predict_folder(trained.saved, inbox)
     after = trained.saved.model.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_scores_are_computed_in_float32_whatever_precision_surrounds_the_call():
+    model = small_backbone()
+    shown = pictures(6).pictures
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = predict(model, shown)
+    assert torch.equal(inside, predict(model, shown))

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 
+from course_lib.backbones.inference import predict
 from course_lib.claims.trials import sources
 from course_lib.claims.trials import transfer as shared
 from course_lib.data.tasks import load_task
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.quantities import DRAW
+from course_lib.lab.tuning import Tuning
+from course_lib.measure import metrics
 from course_lib.train import strategies as S
 from course_lib.train.fit import fit
 from course_lib.train.forgetting import Meter, source_accuracy
@@ -52,8 +55,10 @@ def tuned(trial: dict) -> dict:
     )
     run = tuning.run
     source = sources.source(sources.SOURCE_PICTURES)
+    scores = predict(run.model, run.task.test.pictures)
     return {
-        "test": run.test,
+        "test": metrics.score(run.task.metric, scores, run.task.test.labels),
+        "right": shared.packed(scores, run.task.test.labels),
         "validation": run.validation,
         "source": source_accuracy(run.model, run.source_head, source),
         "lr": run.strategy.lr,
@@ -95,6 +100,40 @@ def overwriting(trial: dict) -> dict:
     }
 
 
+RATIOS = (1.0, 10.0, 100.0, 1000.0)
+FULL_RATES = (1e-3, 3e-3, 1e-2)
+
+
+def tried(trial: dict) -> dict:
+    """What a head rate is chosen by. trial: as for `tuned`, rates being one number."""
+    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    run = fit(
+        shared.backbone(),
+        target,
+        replace(S.FULL_FINE_TUNING, lr=trial["rates"], **trial["strategy"]),
+        trial["epochs"],
+        batch_size=trial["batch"],
+        seed=trial["seed"],
+        validate_every=0,
+        test=False,
+        progress=False,
+    )
+    return {"validation": run.validation}
+
+
+RATIO_CHOICE = Tuning(
+    "C15",
+    tried,
+    rivals={
+        f"{ratio:g}": {
+            "task": "digits", "train": 100, "epochs": 8, "batch": 16, "strategy": {RATIO: ratio},
+        }
+        for ratio in RATIOS
+    },
+    grids={f"{ratio:g}": {"rates": FULL_RATES} for ratio in RATIOS},
+)  # fmt: skip
+
+
 # ---- trials -------------------------------------------------------------------------------------
 
 
@@ -112,7 +151,16 @@ def overwriting_trials(size: dict) -> list[dict]:
 
 
 def ratio_trials(size: dict) -> list[dict]:
-    return _sweep(size, size["ratios"], lambda ratio: {RATIO: ratio})
+    """Every ratio at the rates of the size and at the rate chosen for it, which is marked."""
+    chosen = {**(RATIO_CHOICE.chosen() if not size["chosen"] else {}), **size["chosen"]}
+    found = []
+    for ratio in size["ratios"]:
+        best = chosen[f"{ratio:g}"]["rates"]
+        for rate in sorted({*size["rates"], best}):
+            some = {**size, "rates": (rate,)}
+            more = _sweep(some, (ratio,), lambda one: {RATIO: one}, baselines=False)
+            found += [{**trial, "chosen": rate == best} for trial in more]
+    return found + _baselines(size)
 
 
 def decay_trials(size: dict) -> list[dict]:
@@ -136,7 +184,7 @@ def schedule_trials(size: dict) -> list[dict]:
     ] + [trial for task in size["tasks"] for trial in _baselines(size, task)]
 
 
-def _sweep(size: dict, values, fields) -> list[dict]:
+def _sweep(size: dict, values, fields, baselines: bool = True) -> list[dict]:
     """A trial for every value, head rate and draw: validation chooses among the rates later."""
     return [
         {
@@ -148,7 +196,7 @@ def _sweep(size: dict, values, fields) -> list[dict]:
         for value in values
         for rate in size["rates"]
         for seed in size["seeds"]
-    ] + _baselines(size)
+    ] + (_baselines(size) if baselines else [])
 
 
 def _common(size: dict, seed: int, task: str | None = None) -> dict:
@@ -194,19 +242,22 @@ def swept(field: str):
     """tidy for a sweep of a strategy's field: its `value`, the head `rate`, and the `line` of the
     figure on which a row lies.
 
-    Rows that validation chose among the rates of a draw are there a second time, on the line
-    CHOSEN and without rate.
+    Rows at the chosen rate are there a second time, on the line CHOSEN and without rate: those that
+    are marked as chosen, else those that validation chose among the rates of a draw.
     """
 
     def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         rate = rows["rates"].map(lambda rates: rates[0] if isinstance(rates, list) else None)
         lines = rate.map(lambda one: f"head rate {one:g}", na_action="ignore")
-        rows = rows.assign(
+        rows = shared.with_pictures(rows).assign(
             value=rows[f"strategy.{field}"],
             rate=rate.astype(float),
             line=lines.fillna(rows["name"]),
         )
-        best = rows.loc[rows.groupby(["value", DRAW])["validation"].idxmax()]
+        if "chosen" in rows:
+            best = rows[rows["chosen"].eq(True)]
+        else:
+            best = rows.loc[rows.groupby(["value", DRAW])["validation"].idxmax()]
         return pd.concat([rows, best.assign(line=CHOSEN, rate=None)], ignore_index=True)
 
     return tidy

@@ -1,8 +1,6 @@
-"""How deep to freeze (C36), and whether the head goes first (C11)."""
+"""Whether the head goes first (C11)."""
 
 from dataclasses import replace
-
-import numpy as np
 
 from course_lib.claims.trials import transfer as shared
 from course_lib.data.tasks import load_task
@@ -23,36 +21,6 @@ def pairs(size: dict, **varied) -> list[dict]:
 
 def baselines(size: dict) -> list[dict]:
     return [{**trial, "rates": ()} for trial in pairs(size, strategy=BASELINES)]
-
-
-def depth_trials(size: dict) -> list[dict]:
-    stages = len(shared.backbone().stage_names)
-    lanes = [{**one, "strategy": shared.FULL} for one in pairs(size, frozen=range(stages + 1))]
-    return lanes + [{**trial, "frozen": None} for trial in baselines(size)]
-
-
-def depth(trial: dict) -> dict:
-    """Full fine-tuning with the first `frozen` stages locked."""
-    if trial["strategy"] in BASELINES:
-        return shared.transfer(trial)
-    model = shared.backbone()
-    strategy = replace(S.FULL_FINE_TUNING, trainable=len(model.stage_names) - trial["frozen"])
-    run = fit(
-        model,
-        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
-        strategy,
-        trial["epochs"],
-        batch_size=trial["batch"],
-        seed=trial["seed"],
-        validate_every=0,
-        progress=False,
-    )
-    return {
-        "test": run.test,
-        "epoch": float(np.median([epoch.seconds for epoch in run.history[1:]])),
-        "seconds": run.seconds,
-        "trainable_parameters": run.trainable_parameters,
-    }
 
 
 def head_first_trials(size: dict) -> list[dict]:

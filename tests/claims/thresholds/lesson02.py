@@ -13,8 +13,15 @@ THRESHOLDS = {
     ("C07", "what frozen gains in its second half, validation accuracy"): 0.03,
     ("C07", "the better fine-tuning minus frozen at the end, test accuracy"): 0.0,
     ("C07", "frozen minus scratch at the end, test accuracy"): 0.0,
-    ("C08", "what scratch loses more than frozen, most to fewest labels"): 0.0,
-    ("C08", "what scratch loses more than full fine-tuning, most to fewest labels"): 0.0,
+    **{
+        ("C08", f"{name} minus scratch, at the {fewer} minus at the {more}"): least
+        for name in ("feature extraction", "full fine-tuning")
+        for fewer, more, least in (
+            ("middle number of labels", "most", 0.05),
+            ("fewest labels", "middle number", 0.0),
+        )
+    },
+    ("C08", "scratch at the fewest labels, minus guessing among six"): 0.10,
     ("C08", "frozen minus pixels at the most labels"): 0.0,
     ("C08", "frozen minus a random net at the most labels"): 0.0,
     ("C09", f"small, similar: feature extraction {AHEAD}"): 0.0,
@@ -39,10 +46,13 @@ THRESHOLDS = {
     ("C13", "blur: early minus late blocks"): 0.0,
     ("C13", "colour: early minus late blocks"): 0.0,
     ("C13", "relabelled: late minus early blocks"): 0.0,
-    ("C35", "scratch on its training pictures, accuracy"): 0.8,
-    ("C35", "gap between training and test accuracy, scratch minus frozen"): 0.1,
-    ("C35", "gap between training and test accuracy, scratch minus full fine-tuning"): 0.1,
-    ("C36", "an epoch with no stage frozen against one with all frozen and features kept"): 10.0,
-    ("C36", "the best other depth minus the head alone, test accuracy"): 0.0,
+    ("C35", "the lowest training accuracy of the three"): 0.9,
+    ("C35", "the lower of the two pretrained minus scratch, test accuracy"): 0.2,
+    ("C36", "all stages frozen but the last minus none frozen, test accuracy"): 0.02,
+    ("C36", "all stages frozen minus all but the last, test accuracy"): -0.02,
+    **{
+        ("C36", f"{n} of five stages frozen minus none frozen, test accuracy"): 0.02
+        for n in (1, 2, 3)
+    },
 }
 CUSTOM = {}
