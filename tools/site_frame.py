@@ -72,7 +72,10 @@ def put_aside(found: re.Match, formulas: list[str]) -> str:
         return found[0]
     from latex2mathml.converter import convert
 
-    formulas.append(convert(found["formula"], display="block" if found["block"] else "inline"))
+    kind = "block" if found["block"] else "inline"
+    made = convert(found["formula"], display=kind)
+    wide = '<span class="wide" tabindex="0">{}</span>'  # a long one scrolls on a phone
+    formulas.append(wide.format(made) if kind == "block" else made)
     return f"\ue000{len(formulas) - 1}\ue001"
 
 
