@@ -1,6 +1,7 @@
-"""The executed lessons as web pages that open from disk: _site/index.html, one page a lesson.
+"""The web site, which opens from disk: _site/index.html with experiments that train in the page,
+the executed lessons, a page per claim, and pages for teachers.
 
-    python tools/make_site.py [FOLDER]
+    python tools/make_site.py [--still] [FOLDER]
 
 Pictures are part of the pages, plotly's script lies beside them, formulas are MathML, which
 browsers draw by themselves: nothing is fetched from the internet. Widgets show the picture that
@@ -14,6 +15,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import site_claims
+import site_frame
+
 from course_lib import notebooks
 from course_lib.commands.report import note
 from course_lib.errors import CourseError
@@ -21,52 +25,29 @@ from course_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTLY = "application/vnd.plotly.v1+json"
-# Code, which keeps its dollar signs; then a formula, on a line of its own or within one.
-FORMULA = re.compile(
-    r"```.*?```|`[^`]*`|(?P<block>\$)?\$(?P<formula>[^$]+)\$(?(block)\$)", re.DOTALL
-)
-INDEX = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Transfer learning, measured</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1.05rem/1.6 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto;
-       padding: 0 1rem; }}
-li {{ margin: 0.4rem 0; }}
-</style>
-</head>
-<body>
-<h1>Transfer learning, measured</h1>
-<p>The lessons of the course as they ran. To predict, run and explain for yourself, open them in
-JupyterLab: <code>make lab</code>.</p>
-<ul>
-{items}
-</ul>
-</body>
-</html>
-"""
+DOCS = ("class", "teaching", "grading", "accessibility")
 
 
-def make(root: Path, folder: Path) -> list[Path]:
-    """Write a page for each executed lesson and an index; gives the pages."""
+def make(root: Path, folder: Path, live: bool = True) -> list[Path]:
+    """Write the landing page, a page for each executed lesson, for each claim, and those for
+    teachers; gives the landing page and the lessons' pages.
+
+    live: put the experiments on the landing page, which needs Node.js. Raises CourseError.
+    """
     lessons = sorted(notebooks.executed(root).glob(notebooks.PATTERN))
     if not lessons:
         raise CourseError(f"{notebooks.executed(root)} has no lessons. `make notebooks` runs them.")
     folder.mkdir(parents=True, exist_ok=True)
-    pages = []
+    pages = [folder / "index.html"]
     for path in lessons:
         target = folder / f"{path.stem}.html"
-        write_atomically(target, page(path))
+        write_atomically(target, lesson_page(path))
         pages.append(target)
-        note(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB")
-    items = [
-        f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>' for path in lessons
-    ]
-    write_atomically(folder / "index.html", INDEX.format(items="\n".join(items)))
+    documents = write_documents(root, folder)
+    site_claims.make(folder / "claims")
+    write_atomically(pages[0], landing(lessons, documents, live))
+    for page in pages:
+        note(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
     if any("plotly.min.js" in page.read_text(encoding="utf-8") for page in pages):
         import plotly
 
@@ -75,7 +56,54 @@ def make(root: Path, folder: Path) -> list[Path]:
     return pages
 
 
-def page(path: Path) -> str:
+def landing(lessons: list[Path], documents: list[tuple[str, str]], live: bool) -> str:
+    """The first page: the experiments, then where everything lies."""
+    items = "\n".join(
+        f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>' for path in lessons
+    )
+    papers = "\n".join(
+        f'<li><a href="{name}.html">{html.escape(heading)}</a></li>' for name, heading in documents
+    )
+    sections = SECTIONS.format(lessons=items, documents=papers)
+    if not live:
+        return site_frame.page("Start", f"<h1>Transfer learning, measured</h1>{sections}")
+    import site_page
+
+    return site_page.html(sections=sections, footer=FOOTER)
+
+
+SECTIONS = """
+<section aria-labelledby="lessons"><h2 id="lessons">The lessons, as they ran</h2>
+<p>To predict before you see, open them in JupyterLab: <code>make lab</code>, or by the badges in each lesson.</p>
+<ul class="lessons">{lessons}</ul></section>
+<section aria-labelledby="claims"><h2 id="claims">The lab book</h2>
+<p>Every claim has a page: the rule that stood before the run, the verdict, the chart, the rows to download, and what would
+change our mind. Some famous claims do not hold here, and it says so. <a href="claims/index.html">All claims</a></p></section>
+<section aria-labelledby="teach"><h2 id="teach">For teachers</h2>
+<p>Graded quizzes that run students' code in a sandbox, from hand-out to grade book.</p>
+<ul class="lessons">{documents}</ul></section>
+"""
+FOOTER = (
+    "Nothing on these pages is fetched from elsewhere, and nothing that you put in leaves your "
+    "machine."
+)
+
+
+def write_documents(root: Path, folder: Path) -> list[tuple[str, str]]:
+    """The pages of docs/ that teachers need; gives (name, heading) of each."""
+    found = []
+    for name in DOCS:
+        path = root / "docs" / f"{name}.md"
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+            heading = text.splitlines()[0].lstrip("# ")
+            body = re.sub(r'href="(?:\./)?(\w+)\.md', r'href="\1.html', site_frame.markdown(text))
+            write_atomically(folder / f"{name}.html", site_frame.page(heading, body))
+            found.append((name, heading))
+    return found
+
+
+def lesson_page(path: Path) -> str:
     """One lesson as HTML."""
     from nbconvert import HTMLExporter
 
@@ -83,17 +111,12 @@ def page(path: Path) -> str:
     notebook.cells = [
         cell for cell in notebook.cells if "opening" not in cell.metadata.get("tags", ())
     ]
-    formulas: list[str] = []  # nbconvert would tear their tags apart, so they come in afterwards
-
-    def put_aside(found: re.Match) -> str:
-        if found["formula"] is None:
-            return found[0]
-        formulas.append(mathml(found["formula"], "block" if found["block"] else "inline"))
-        return f"\ue000{len(formulas) - 1}\ue001"
-
+    formulas: list[str] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = FORMULA.sub(put_aside, cell.source)
+            cell.source = site_frame.FORMULA.sub(
+                lambda found: site_frame.put_aside(found, formulas), cell.source
+            )
     for _, _, output in notebooks.outputs(notebook):
         data = output.get("data", {})
         if PLOTLY in data:
@@ -104,27 +127,19 @@ def page(path: Path) -> str:
         if "image/png" in data and "text/html" not in data:
             # nbconvert's own pictures have no alt text.
             data["text/html"] = picture(data.pop("image/png"), output.get("metadata", {}))
-    exporter = HTMLExporter(template_name="lab", theme="light", embed_images=True)
-    exporter.require_js_url = ""
+    exporter = HTMLExporter(template_name="basic", embed_images=True)
     body, _ = exporter.from_notebook_node(notebook)
-    body = body.replace('<script src=""></script>', "")  # require.js would come from the internet
-    body = re.sub(r'<script src="[^"]*mathjax[^"]*">\s*</script>', "", body)
-    body = re.sub("\ue000(\\d+)\ue001", lambda found: formulas[int(found[1])], body)
-    # Links between lessons lead to their pages.
-    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body)
+    body = site_frame.put_back(body, formulas)
+    # Links between lessons lead to their pages, those into the lab book to the page of a claim.
+    body = re.sub(r'href="90_lab_book\.ipynb#(C\w+)"', r'href="claims/\1.html"', body)
+    body = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body)
+    return site_frame.page(title(path), site_frame.reachable(body))
 
 
 def picture(png: str, metadata) -> str:
     """A picture as HTML with the alt text that its output carries."""
     alt = metadata.get("image/png", {}).get("alt") or ""
     return f'<img src="data:image/png;base64,{png.strip()}" alt="{html.escape(alt)}">'
-
-
-def mathml(formula: str, display: str) -> str:
-    """LaTeX as MathML; display: block or inline."""
-    from latex2mathml.converter import convert
-
-    return convert(formula, display=display)
 
 
 def plot(data) -> str:
@@ -145,15 +160,16 @@ def title(path: Path) -> str:
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    parser = argparse.ArgumentParser(description="Write the executed lessons as web pages.")
+    parser = argparse.ArgumentParser(description="Write the web site.")
+    parser.add_argument("--still", action="store_true", help="without the live experiments")
     parser.add_argument("folder", nargs="?", type=Path, help="where to (default: _site)")
     args = parser.parse_args(argv)
     try:
-        pages = make(root, args.folder or root / "_site")
+        pages = make(root, args.folder or root / "_site", live=not args.still)
     except CourseError as error:
         note(f"make_site: {error}")
         return 1
-    print(f"open {pages[0].with_name('index.html')}")
+    print(f"open {pages[0]}")
     return 0
 
 
