@@ -62,8 +62,13 @@ def text_of(claim: Claim, results: dict[str, Result | None]) -> str:
     if claim.note:
         lines += ["## What to know when reading it", claim.note]
     again = f"course claims run {claim.tag}"
-    lines += ["## Measure it yourself", f"Live, in seconds: `run_claim(\"{claim.tag}\")` in a notebook."]
-    lines.append(f"At full size: `{again}`; to judge the stored rows again and repeat some: `course claims check {claim.tag}`.")
+    lines += [
+        "## Measure it yourself",
+        f'Live, in seconds: `run_claim("{claim.tag}")` in a notebook.',
+    ]
+    lines.append(
+        f"At full size: `{again}`; to judge the stored rows again and repeat some: `course claims check {claim.tag}`."
+    )
     return "\n\n".join(lines)
 
 

@@ -44,8 +44,7 @@ def style() -> str:
     from pygments.formatters import HtmlFormatter
 
     light, dark = (
-        HtmlFormatter(style=name).get_style_defs(".highlight")
-        for name in ("xcode", "github-dark")
+        HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("xcode", "github-dark")
     )
     sheet = (SITE / "style.css").read_text("utf-8")
     return f"{sheet}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

@@ -47,9 +47,7 @@ def carried() -> tuple[dict, dict[str, str]]:
             "classes": names,
         },
         "sheets": {"train": TRAIN, "test": TEST, "source": SOURCE},
-        "source": [
-            load_task("source").classes[label] for label in source.labels[:SOURCE].tolist()
-        ],
+        "source": [load_task("source").classes[label] for label in source.labels[:SOURCE].tolist()],
         "race": {
             "classes": task.classes,
             "train": task.train.labels.tolist(),
@@ -98,7 +96,9 @@ def bundles() -> dict[str, str]:
         _run([npm, "install", "--no-package-lock", "--no-audit", "--no-fund"])
     with tempfile.TemporaryDirectory() as folder:
         _run(["node", "build.mjs", folder])
-        return {name: (Path(folder) / f"{name}.js").read_text("utf-8") for name in ("page", "kernel")}
+        return {
+            name: (Path(folder) / f"{name}.js").read_text("utf-8") for name in ("page", "kernel")
+        }
 
 
 def _run(command: list[str]) -> None:
