@@ -74,11 +74,13 @@ def landing(lessons: list[Path], documents: list[tuple[str, str]], live: bool) -
 
 SECTIONS = """
 <section aria-labelledby="lessons"><h2 id="lessons">The lessons, as they ran</h2>
-<p>To predict before you see, open them in JupyterLab: <code>make lab</code>, or by the badges in each lesson.</p>
+<p>To predict before you see, open them in JupyterLab: <code>make lab</code>, or by the badges in
+each lesson.</p>
 <ul class="lessons">{lessons}</ul></section>
 <section aria-labelledby="claims"><h2 id="claims">The lab book</h2>
-<p>Every claim has a page: the rule that stood before the run, the verdict, the chart, the rows to download, and what would
-change our mind. Some famous claims do not hold here, and it says so. <a href="claims/index.html">All claims</a></p></section>
+<p>Every claim has a page: the rule that stood before the run, the verdict, the chart, the rows to
+download, and what would change our mind. Some famous claims do not hold here, and it says so.
+<a href="claims/index.html">All claims</a></p></section>
 <section aria-labelledby="teach"><h2 id="teach">For teachers</h2>
 <p>Graded quizzes that run students' code in a sandbox, from hand-out to grade book.</p>
 <ul class="lessons">{documents}</ul></section>

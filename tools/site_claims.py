@@ -36,10 +36,11 @@ def make(folder: Path) -> list[str]:
     return list(claims())
 
 
-ABOUT = """Every claim of the course: what it says and what was found. The rule by which each was judged stood before the
-run. *Holds*: the whole 95 % interval lies where the claim says. *Does not hold here*: it lies wholly elsewhere. *No
-difference that matters*: that, and the difference is too small to care about. *Undecided*: the interval covers the
-threshold. With so many claims some are decided by chance; *after Holm* says what remains when all are asked together."""
+ABOUT = """Every claim of the course: what it says and what was found. The rule by which each was
+judged stood before the run. *Holds*: the whole 95 % interval lies where the claim says. *Does not
+hold here*: it lies wholly elsewhere. *No difference that matters*: that, and the difference is too
+small to care about. *Undecided*: the interval covers the threshold. With so many claims some are
+decided by chance; *after Holm* says what remains when all are asked together."""
 
 
 def _links(table: str) -> str:
@@ -82,14 +83,21 @@ def _found(claim: Claim, result: Result | None, track: str) -> list[str]:
         data, _ = picture(result.figure(), result.alt)
     rows = f"[All {len(result.rows)} rows as CSV]({_csv(claim.tag, track)})"
     about = result.stored
-    made = f"{rows}: {about['code']}, {about['date']}, torch {about['torch']}, {about['processor']}, weights {about['weights'][:8]}."
+    made = (
+        f"{rows}: {about['code']}, {about['date']}, torch {about['torch']}, "
+        f"{about['processor']}, weights {about['weights'][:8]}."
+    )
     return [
         f"**{result.verdict.capitalize()}.** {result.sentence}",
         data["text/html"],
-        f"<details><summary>Every part of the rule, judged</summary>\n\n{markdown_table(result.judgements())}\n\n</details>",
-        f"<details><summary>The numbers of the chart</summary>\n\n{markdown_table(result.table())}\n\n</details>",
+        _fold("Every part of the rule, judged", markdown_table(result.judgements())),
+        _fold("The numbers of the chart", markdown_table(result.table())),
         made,
     ]
+
+
+def _fold(title: str, inside: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"
 
 
 def _minds(part: Part) -> str:

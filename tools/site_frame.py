@@ -24,7 +24,9 @@ PAGE = """\
 </head>
 <body class="page">
 <a class="skip" href="#main">To the text</a>
-<header><nav aria-label="Site"><a href="{up}index.html">Transfer learning, measured</a> {more}</nav></header>
+<header><nav aria-label="Site">
+<a href="{up}index.html">Transfer learning, measured</a> {more}
+</nav></header>
 <main id="main" data-pagefind-body>
 {body}
 </main>
