@@ -62,14 +62,12 @@ def text_of(claim: Claim, results: dict[str, Result | None]) -> str:
     lines += ["## What would change our mind", "\n".join(_minds(part) for part in claim.primary)]
     if claim.note:
         lines += ["## What to know when reading it", claim.note]
-    again = f"course claims run {claim.tag}"
     lines += [
         "## Measure it yourself",
         f'Live, in seconds: `run_claim("{claim.tag}")` in a notebook.',
+        f"At full size: `course claims run {claim.tag}`; to judge the stored rows again and repeat "
+        f"some: `course claims check {claim.tag}`.",
     ]
-    lines.append(
-        f"At full size: `{again}`; to judge the stored rows again and repeat some: `course claims check {claim.tag}`."
-    )
     return "\n\n".join(lines)
 
 
