@@ -28,7 +28,7 @@ HOLDS, REFUTED, UNDECIDED = "holds", "does not hold here", "undecided"
 # The verdicts under which the keys of lessons 04 to 06 were written.
 WRITTEN_UNDER = {
     "C18": HOLDS,
-    "C19": UNDECIDED,
+    "C19": REFUTED,
     "C20": REFUTED,
     "C21": UNDECIDED,
     "C22": UNDECIDED,
