@@ -210,8 +210,15 @@ def student(hub: Hub, name: str, answer: str) -> None:
     print(f"{name}: fetched, answered {answer!r}, submitted")
 
 
+def points_of(book: Path) -> float:
+    """All points that a built quiz can give."""
+    cells = json.loads(book.read_text(encoding="utf-8"))["cells"]
+    return sum(cell["metadata"].get("nbgrader", {}).get("points", 0) for cell in cells)
+
+
 def walk(hub: Hub, place: Path) -> None:
     course(place, "build", QUIZ, "--unchecked")
+    most = points_of(place / "source" / QUIZ / f"{QUIZ}.ipynb")
     course(place, "release", QUIZ)
     for name in (*STUDENTS, "prof"):
         hub.ask(f"/hub/api/users/{name}", "POST", {})
@@ -233,8 +240,8 @@ def walk(hub: Hub, place: Path) -> None:
         done = hub.ask(f"/user/{name}/assignments/fetch_feedback", "POST", fields, form=True)
         assert done["success"], done
         (found,) = (hub.home / name / QUIZ / "feedback").rglob("*.html")
-        assert f"{points:g} of 21 points" in found.read_text(), found
-        print(f"{name}: has the feedback, {points:g} of 21 points")
+        assert f"{points:g} of {most:g} points" in found.read_text(), found
+        print(f"{name}: has the feedback, {points:g} of {most:g} points")
     course(place, "export", QUIZ, "--format", "canvas", "--out", "scores.csv")
     with (place / "scores.csv").open(newline="") as file:
         scores = {row[3]: row[-1] for row in list(csv.reader(file))[2:]}
