@@ -1,17 +1,25 @@
 """How well do the shipped weights transfer, and does scratch with the same budget do as well?
 
-    python benchmarks/transfer.py [--data FOLDER] [--draws 5] [--card]
+    python benchmarks/transfer.py [--data FOLDER] [--photographs FOLDER ...] [--draws 5] [--card]
+    python benchmarks/transfer.py ... --weights mobilenet_v2.safetensors
 
 Rows go to benchmarks/results/transfer.json, one at a time, so a stopped run goes on. With --data,
 the folder that holds pneumoniamnist.npz (MedMNIST, CC BY 4.0) and ants_bees_64.npz, real pictures
-are measured too. --card writes the means into the model card. Every strategy tries the same
-learning rates (multiples of its own) and picks by validation; test pictures are opened once per
-draw. Where a target says "12 views", every method but the two baselines also learns from 12 random
-views of each picture.
+are measured too; with --photographs also folders with one sub-folder per class, split anew for each
+draw. --card writes the means into the model card. Every strategy tries the same learning rates
+(multiples of its own) and picks by validation; test pictures are opened once per draw. Where a
+target says "12 views", every method but the two baselines also learns from 12 random views of each
+picture.
+
+With --weights a MobileNetV2 meets the targets of IMAGENET_TARGETS at 160 px, same draws, same
+search, in rows of its own (results/transfer_imagenet.json). It is slow, so its full fine-tuning has
+10 epochs, and chooses by at most 100 validation pictures.
 """
 
 import argparse
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +28,7 @@ import torch.nn.functional as F
 
 from course_lib import load_backbone, load_task, tune
 from course_lib import strategies as S
+from course_lib.backbones import Backbone
 from course_lib.backbones.loading import WORLDNET_WEIGHTS, read_card
 from course_lib.data.split import Split, stratified
 from course_lib.data.task import Task
@@ -28,7 +37,8 @@ from course_lib.measure.hardware import machine
 from course_lib.train.baselines import linear_probe, pixel_logistic_regression, random_frozen
 from course_lib.worldnet.card import transfer_table, write_card
 
-OUT = Path(__file__).parent / "results" / "transfer.json"
+RESULTS = Path(__file__).parent / "results"
+OUT, OUT_IMAGENET = RESULTS / "transfer.json", RESULTS / "transfer_imagenet.json"
 RATES = (0.3, 1.0, 3.0)  # multiples of each strategy's own rate
 STRATEGIES = (S.SCRATCH, S.FEATURE_EXTRACTION, S.FINE_TUNING, S.FULL_FINE_TUNING)
 METHODS = (
@@ -37,7 +47,15 @@ METHODS = (
     *(strategy.name for strategy in STRATEGIES),
     "linear probe",
 )
+IMAGENET_METHODS = {  # name -> epochs, where not the target's
+    "random frozen backbone": None,
+    S.FEATURE_EXTRACTION.name: None,
+    S.FULL_FINE_TUNING.name: 10,
+}
+IMAGENET_TARGETS = ("held-out shapes", "plain digits", "real chest X-rays")  # and all photographs
+IMAGENET_VALIDATION = 100
 VIEWS = 12
+PHOTOGRAPHS = {"labels": 100, "validation": 100, "test": 240}
 
 
 def pick(split: Split, n: int, classes: int, seed: int) -> tuple[Split, Split]:
@@ -51,13 +69,13 @@ def pick(split: Split, n: int, classes: int, seed: int) -> tuple[Split, Split]:
     )
 
 
-def x_rays(folder: Path, train: int, seed: int) -> Task:
-    """PneumoniaMNIST, 28x28 grey, enlarged to 64x64."""
+def x_rays(folder: Path, train: int, seed: int, size: int = 64) -> Task:
+    """PneumoniaMNIST, 28x28 grey, enlarged to size x size."""
     data = np.load(folder / "pneumoniamnist.npz")
 
     def split(name: str) -> Split:
         grey = torch.from_numpy(data[f"{name}_images"]).float()[:, None]
-        large = F.interpolate(grey, size=64, mode="bicubic", align_corners=False).clamp(0, 255)
+        large = F.interpolate(grey, size=size, mode="bicubic", align_corners=False).clamp(0, 255)
         labels = torch.from_numpy(data[f"{name}_labels"].astype(np.int64).ravel())
         return Split(large.round().to(torch.uint8).expand(-1, 3, -1, -1).contiguous(), labels)
 
@@ -79,7 +97,18 @@ def ants_and_bees(folder: Path, train: int, seed: int) -> Task:
                 ("ants", "bees"), "accuracy", "different", "tutorial photographs")  # fmt: skip
 
 
-def targets(data: Path | None) -> list[dict]:
+def photographs(folder: Path, seed: int, size: int) -> Task:
+    """A split of its own for every seed, of all pictures of a folder; each part an equal mix."""
+    whole = load_task(f"folder:{folder}", size=size)
+    parts = (whole.train, whole.validation, whole.test)
+    rest, splits = Split(*(torch.cat(part) for part in zip(*parts, strict=True))), []
+    for count in PHOTOGRAPHS.values():
+        few, rest = pick(rest, min(count, len(rest.labels)), len(whole.classes), seed)
+        splits.append(few)
+    return Task(folder.name, folder.name, *splits, whole.classes, "accuracy", "different", "photos")
+
+
+def targets(data: Path | None, folders: list[Path], size: int = 64) -> list[dict]:
     """What is measured: name, labels, epochs and how to get the task of a draw."""
 
     def built_in(name):
@@ -100,13 +129,42 @@ def targets(data: Path | None) -> list[dict]:
     if data:
         found += [
             {"target": "real chest X-rays", "labels": 100, "epochs": 25,
-             "load": lambda train, seed: x_rays(data, train, seed)},
+             "load": lambda train, seed: x_rays(data, train, seed, size)},
             {"target": "real chest X-rays", "labels": 500, "epochs": 10,
-             "load": lambda train, seed: x_rays(data, train, seed)},
+             "load": lambda train, seed: x_rays(data, train, seed, size)},
             {"target": "ants and bees, photographs", "labels": 200, "epochs": 15,
              "load": lambda train, seed: ants_and_bees(data, train, seed)},
         ]  # fmt: skip
+    for folder in folders:
+        found.append(
+            {
+                "target": folder.name.replace("_", " and "),
+                "labels": PHOTOGRAPHS["labels"],
+                "epochs": 25,
+                "load": lambda train, seed, folder=folder: photographs(folder, seed, size),
+            }
+        )
     return found
+
+
+def for_imagenet(found: list[dict], folders: list[Path]) -> list[dict]:
+    """The targets that a slow net meets: 100 labels, fewer validation pictures."""
+    names = {*IMAGENET_TARGETS, *(folder.name.replace("_", " and ") for folder in folders)}
+
+    def fewer(load):
+        def task(train, seed):
+            whole = load(train, seed)
+            count = min(IMAGENET_VALIDATION, len(whole.validation.labels))
+            few, _ = pick(whole.validation, count, len(whole.classes), seed)
+            return replace(whole, validation=few)
+
+        return task
+
+    return [
+        what | {"load": fewer(what["load"])}
+        for what in found
+        if what["target"] in names and what["labels"] == 100
+    ]
 
 
 def measure(backbone, task: Task, name: str, epochs: int, views: int, seed: int) -> dict:
@@ -149,36 +207,72 @@ def summary(rows: list[dict]) -> list[dict]:
     return found
 
 
+def run(
+    out: Path,
+    backbone: Backbone,
+    weights: str,
+    found: list[dict],
+    methods: dict[str, int | None],
+    draws: int,
+) -> list[dict]:
+    """All rows: those that `out` holds, and the missing ones, stored one at a time.
+
+    weights: their hash; rows of others are put aside. methods: name -> epochs, None: the target's.
+    """
+    study = {"weights": weights, "made_with": machine(), "rates": RATES, "rows": []}
+    if out.exists():
+        stored = json.loads(out.read_text())
+        if stored["weights"] == weights:
+            study = stored
+        else:
+            out.rename(out.with_suffix(".old.json"))
+    done = {(r["target"], r["labels"], r["strategy"], r["seed"]) for r in study["rows"]}
+    for seed in range(draws):
+        for what in found:
+            missing = [
+                name for name in methods if (what["target"], what["labels"], name, seed) not in done
+            ]
+            task = what["load"](what["labels"], seed) if missing else None
+            for name in missing:
+                epochs = methods[name] or what["epochs"]
+                row = {"target": what["target"], "labels": what["labels"], "strategy": name,
+                       "seed": seed, "metric": task.metric, "epochs": epochs}  # fmt: skip
+                row |= measure(backbone, task, name, epochs, what.get("views", 0), seed)
+                study["rows"].append(row)
+                write_atomically(out, json.dumps(study, indent=1) + "\n")
+                print(row["target"], row["labels"], name, seed, f"{row['test']:.3f}", flush=True)
+    return study["rows"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with the real pictures")
+    parser.add_argument("--photographs", type=Path, nargs="*", default=[], metavar="FOLDER",
+                        help="folders with one sub-folder per class")  # fmt: skip
+    parser.add_argument("--weights", type=Path, help="a MobileNetV2 to measure in WorldNet's place")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--card", action="store_true", help="write the means into the model card")
     arguments = parser.parse_args()
-    backbone, card = load_backbone(), read_card(WORLDNET_WEIGHTS)
-    study = {"weights": card["sha256"], "made_with": machine(), "rates": RATES, "rows": []}
-    if OUT.exists():
-        stored = json.loads(OUT.read_text())
-        if stored["weights"] == card["sha256"]:
-            study = stored
-        else:
-            OUT.rename(OUT.with_suffix(".old.json"))
-    done = {(r["target"], r["labels"], r["strategy"], r["seed"]) for r in study["rows"]}
-    for seed in range(arguments.draws):
-        for what in targets(arguments.data):
-            task = what["load"](what["labels"], seed)
-            for name in METHODS:
-                key = (what["target"], what["labels"], name, seed)
-                if key in done:
-                    continue
-                row = dict(zip(("target", "labels", "strategy", "seed"), key, strict=True))
-                row |= {"metric": task.metric, "epochs": what["epochs"]}
-                row |= measure(backbone, task, name, what["epochs"], what.get("views", 0), seed)
-                study["rows"].append(row)
-                text = json.dumps(study, indent=1) + "\n"
-                write_atomically(OUT, text)
-                print(*key, f"{row['test']:.3f}", flush=True)
-    card["transfer"] = summary(study["rows"])
+    if arguments.weights:
+        half, size = (0.5, 0.5, 0.5), 160
+        net = load_backbone(
+            "mobilenet_v2", weights=arguments.weights, size=size, mean=half, std=half
+        )
+        found = targets(arguments.data, arguments.photographs, size)
+        run(
+            OUT_IMAGENET,
+            net,
+            hashlib.sha256(arguments.weights.read_bytes()).hexdigest(),
+            for_imagenet(found, arguments.photographs),
+            IMAGENET_METHODS,
+            arguments.draws,
+        )
+        return
+    card = read_card(WORLDNET_WEIGHTS)
+    found = targets(arguments.data, arguments.photographs)
+    methods = dict.fromkeys(METHODS)
+    rows = run(OUT, load_backbone(), card["sha256"], found, methods, arguments.draws)
+    card["transfer"] = summary(rows)
     print(transfer_table(card))
     if arguments.card:
         write_card(WORLDNET_WEIGHTS, card)
