@@ -71,6 +71,7 @@ def trials(names: list[str], choosing: bool = False, ruining: bool = False) -> l
             {"strategy": S.FULL_FINE_TUNING.name, "lr": RUIN_RATE, "head_lr_ratio": ratio}
             for ratio in RUIN_RATIOS
         ]
+        strategies.append({**strategies[1], "batch_norm": "train"})
     elif not choosing:
         strategies = [{"strategy": s.name} for s in (S.FEATURE_EXTRACTION, *PRESETS)]
     else:
@@ -96,7 +97,11 @@ def main() -> None:
     parser.add_argument("--mean", type=float, nargs=3, default=(0.5, 0.5, 0.5))
     parser.add_argument("--std", type=float, nargs=3, default=(0.5, 0.5, 0.5))
     parser.add_argument("--choose", action="store_true", help="sweep the rates, on other draws")
-    parser.add_argument("--ruin", action="store_true", help="large rates at ratios 1, 10 and 100")
+    parser.add_argument(
+        "--ruin",
+        action="store_true",
+        help="large rates at ratios 1, 10 and 100, and batch norm learning at 1",
+    )
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     out = arguments.out or (RATIOS_ROWS if arguments.ruin else PRESETS_ROWS)
@@ -117,11 +122,11 @@ def main() -> None:
         if trial in done:
             continue
         task = draw(trial["folder"], *pools[trial["folder"]], trial["draw"])
-        rates = {key: trial[key] for key in ("lr", "head_lr_ratio") if key in trial}
+        fields = {key: trial[key] for key in ("lr", "head_lr_ratio", "batch_norm") if key in trial}
         run = fit(
             model,
             task,
-            replace(presets[trial["strategy"]], **rates),
+            replace(presets[trial["strategy"]], **fields),
             EPOCHS,
             batch_size=BATCH,
             seed=trial["draw"],

@@ -5,6 +5,7 @@ The photographs and the net are not part of this repository; the rows are.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.L
 # before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
 # minus the head alone at the same head rate lies below -10 points, in each folder.
 RUIN_RATE, RUIN_RATIOS, RUIN = 1e-2, (1.0, 10.0, 100.0), -10.0
-ALONE = "head alone"
+ALONE, LEARNING = "head alone", "batch norm learns"
 
 
 def rows_of(path: Path) -> list[dict]:
@@ -39,8 +40,7 @@ def gains(rows: Sequence[dict], name: str = "strategy") -> dict[str, dict]:
         for row in rows:
             trial = row["trial"]
             if trial["folder"] == folder:
-                head = trial["strategy"] == S.FEATURE_EXTRACTION.name
-                setting = ALONE if head else trial[name]
+                setting = ALONE if _head_alone(row) else trial[name]
                 scores.setdefault(setting, {})[trial["draw"]] = row["test"]
         alone = scores.pop(ALONE)
         found[folder] = {ALONE: 100 * np.array([alone[draw] for draw in sorted(alone)])}
@@ -69,24 +69,41 @@ def ratios_table(rows: Sequence[dict] | None = None) -> str:
     """What full fine-tuning at a new head's rate costs at each ratio, with the verdict in words."""
     if rows is None and not RATIOS_ROWS.exists():
         return "*Not measured yet on photographs: `python benchmarks/presets.py --ruin` does it.*"
-    found = gains(rows or rows_of(RATIOS_ROWS), "head_lr_ratio")
-    lines = [
-        "| photographs | head alone | " + " | ".join(f"ratio {r:g}" for r in RUIN_RATIOS) + " |",
-        "|---|" + "--:|" * (1 + len(RUIN_RATIOS)),
+    named = [
+        {**row, "trial": {**row["trial"], "setting": _setting(row["trial"])}}
+        for row in rows or rows_of(RATIOS_ROWS)
     ]
+    found = gains(named, "setting")
+    still = [f"ratio {ratio:g}" for ratio in RUIN_RATIOS]
+    names = [*still, f"{still[0]}, {LEARNING}"]
+    lines = [
+        f"| photographs | head alone | {' | '.join(names)} |",
+        "|---|" + "--:|" * (1 + len(names)),
+    ]
+    sure = {
+        folder: {name: over_draws(one[name]) for name in names if name in one}
+        for folder, one in found.items()
+    }
     for folder, one in found.items():
-        cells = []
-        for ratio in RUIN_RATIOS:
-            sure = over_draws(one[ratio])
-            cells.append(f"{sure.value:+.0f} ({sure.low:+.0f} to {sure.high:+.0f})")
+        cells = [
+            f"{it.value:+.0f} ({it.low:+.0f} to {it.high:+.0f})"
+            if (it := sure[folder].get(name))
+            else "–"
+            for name in names
+        ]
         lines.append(f"| {_title(folder)} | {_share(one)} | {' | '.join(cells)} |")
-    ruined = [r for r in RUIN_RATIOS if all(over_draws(o[r]).high < RUIN for o in found.values())]
+    ruined = [
+        f"{ratio:g}"
+        for ratio, name in zip(RUIN_RATIOS, still, strict=True)
+        if all(one[name].high < RUIN for one in sure.values())
+    ]
     draws = min(len(one[ALONE]) for one in found.values())
-    said = " and ".join(f"{ratio:g}" for ratio in ruined) or "none"
+    said = " and ".join(ruined) or "none"
     about = (
         f"*Points of full fine-tuning above the head alone, both at a head rate of {RUIN_RATE:g}, "
         f"100 labels, {draws} draws, 95 % interval. Ratios that cost over {-RUIN:.0f} points in "
-        f"every folder: {said}. Net: MobileNetV2 with ImageNet weights.*"
+        f"every folder: {said}. Batch norm's statistics are held still but in the last column. "
+        "Net: MobileNetV2 with ImageNet weights.*"
     )
     return "\n".join(lines) + "\n\n" + about
 
@@ -124,6 +141,15 @@ def forgotten_table(rows: Sequence[dict] | None = None) -> str:
         "an ImageNet MobileNetV2, its last blocks tuned on dogs.*"
     )
     return "\n".join(lines) + "\n\n" + about
+
+
+def _head_alone(row: dict) -> bool:
+    return row["trial"]["strategy"] == S.FEATURE_EXTRACTION.name
+
+
+def _setting(trial: dict) -> str:
+    learns = f", {LEARNING}" if trial.get("batch_norm") == "train" else ""
+    return f"ratio {trial.get('head_lr_ratio', math.inf):g}{learns}"
 
 
 def _title(folder: str) -> str:

@@ -1,5 +1,6 @@
 """Differential learning rates: what they overwrite (C14), and sweeps of them (C15 to C17)."""
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -18,12 +19,16 @@ from course_lib.train.forgetting import Meter, source_accuracy
 from course_lib.train.tuning import tune
 
 LARGE, SMALL, DIFFERENTIAL = "one large rate", "one small rate", "ratio 100"
+LEARNING = "one large rate, batch norm learns"
+HEAD_TRAINED = "one large rate, head trained first"
 RATIO, DECAY = "head_lr_ratio", "layer_decay"  # fields of a Strategy that are swept
 # Head rate and head rate / backbone rate, from the first step on: no warm-up that would hide it.
-OVERWRITING = {
+OVERWRITING: dict[str, dict] = {
     LARGE: {"lr": 1e-2, RATIO: 1.0},
     SMALL: {"lr": 1e-4, RATIO: 1.0},
     DIFFERENTIAL: {"lr": 1e-2, RATIO: 100.0},
+    LEARNING: {"lr": 1e-2, RATIO: 1.0, "batch_norm": "train"},
+    HEAD_TRAINED: {"lr": 1e-2, RATIO: 1.0, "head_epochs": 8, "restart": True},
 }
 AT_ONCE, GRADUAL, HEAD_FIRST = "at once", "gradually, last first", "head first (LP-FT)"
 SCHEDULES = {
@@ -68,22 +73,26 @@ def tuned(trial: dict) -> dict:
 
 
 def overwriting(trial: dict) -> dict:
-    """Drift of each stage and source accuracy step by step, and the target accuracy at the end."""
+    """Drift of each stage and source accuracy step by step, and the target accuracy at the end.
+
+    Steps count from when the backbone begins to learn.
+    """
     if trial["name"] in BASELINES:
         return shared.baseline(trial, trial["name"])
     task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
     strategy = S.Strategy(trial["name"], trainable="all", warmup=0.0, **OVERWRITING[trial["name"]])
+    before = strategy.head_epochs * math.ceil(len(task.train.labels) / trial["batch"])
     meter = Meter(
         shared.backbone(),
         source=sources.source(trial["source_pictures"]),
         pictures=task.train.pictures[:32],
-        every=tuple(trial["steps"]),
+        every=tuple(before + step for step in trial["steps"]),
     )
     run = fit(
         shared.backbone(),
         task,
         strategy,
-        trial["epochs"],
+        strategy.head_epochs + trial["epochs"],
         batch_size=trial["batch"],
         seed=trial["seed"],
         validate_every=0,
@@ -91,7 +100,7 @@ def overwriting(trial: dict) -> dict:
         progress=False,
     )
     return {
-        "at": [reading.step for reading in meter.readings],
+        "at": [max(0, reading.step - before) for reading in meter.readings],
         "source": [reading.source for reading in meter.readings],
         "drift": [reading.drift for reading in meter.readings],
         "cka": [reading.cka for reading in meter.readings],
@@ -145,7 +154,7 @@ def overwriting_trials(size: dict) -> list[dict]:
             "steps": size["steps"],
             "source_pictures": size["source_pictures"],
         }
-        for name in OVERWRITING
+        for name in size["names"]
         for seed in size["seeds"]
     ] + _baselines(size)
 
@@ -277,6 +286,11 @@ def apart(rows: pd.DataFrame, field: str) -> float:
     tidy = swept(field)(rows)
     means = tidy[tidy["line"] == CHOSEN].groupby("value")["test"].mean()
     return float(means.max() - means.min())
+
+
+def new_task(rows: pd.DataFrame) -> dict[str, float]:
+    """name of a run of C14, or of a baseline -> its mean test accuracy on the new task."""
+    return rows.groupby("name")["test"].mean().to_dict()
 
 
 def half_lost(rows: pd.DataFrame, name: str = LARGE) -> tuple[int | None, list[int]]:

@@ -8,6 +8,14 @@ THRESHOLDS = {
     ("C14", "source accuracy left after 8 batches, ratio 100"): 0.9,
     ("C14", "ratio 100 minus one large rate, test accuracy on the new task"): 0.0,
     ("C14", "ratio 100 minus pixels, test accuracy"): 0.0,
+    (
+        "C14",
+        "one large rate, batch norm learns minus one large rate, test accuracy on the new task",
+    ): 0.2,
+    (
+        "C14",
+        "one large rate, head trained first minus one large rate, test accuracy on the new task",
+    ): 0.1,
     ("C15", "ratio 100 minus ratio 1, each at its chosen head rate, test accuracy"): 0.03,
     ("C15", "ratio 10 minus ratio 1, each at its chosen head rate, test accuracy"): 0.03,
     ("C15", "ratio 1000 minus ratio 1, each at its chosen head rate, test accuracy"): 0.03,
