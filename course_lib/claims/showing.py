@@ -43,8 +43,8 @@ def difference(mine: Result, stored: Result | None) -> str:
         return "The same verdict."
     why = f"yours has {smaller}" if smaller else "draws differ"
     if mine.verdict == "undecided":
-        return f"It cannot decide alone: {why}. Trust the study."
-    return f"It says otherwise: {why}. Trust the study."
+        return f"It cannot decide alone: {why}."
+    return f"It says otherwise: {why}. The more draws, the more weight."
 
 
 def _smaller(mine: Result, stored: Result) -> str:

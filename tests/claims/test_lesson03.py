@@ -60,6 +60,8 @@ def c14(large=(0.4, 0.1, 0.1), differential=(0.9, 0.9, 0.9), tests=(0.2, 0.8)):
         [
             *watched(rates.LARGE, large, tests[0]),
             *watched(rates.DIFFERENTIAL, differential, tests[1]),
+            *watched(rates.LEARNING, large, tests[0] + 0.5),
+            *watched(rates.HEAD_TRAINED, large, tests[0] + 0.02),
             *baselines(),
         ]
     )
@@ -75,7 +77,7 @@ def test_what_is_left_is_read_at_the_eighth_batch_as_a_share_of_the_start():
     assert at_8["drift.layer4"].tolist() == pytest.approx([0.4] * 3)
     assert at_8["cka.layer4"].tolist() == pytest.approx([0.8] * 3)
     assert long.loc[long["step"] == 0, "drift.stem"].isna().all()
-    assert len(long) == 2 * 3 * 4 + 6
+    assert len(long) == 4 * 3 * 4 + 6
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,41 @@ def test_what_is_left_is_read_at_the_eighth_batch_as_a_share_of_the_start():
 )
 def test_c14_asks_for_loss_retention_and_a_better_target(changed, verdict):
     assert result_of(lesson03.C14, c14(**changed), all_of_them=True).verdict == verdict
+
+
+def test_both_suspects_of_the_ruin_are_details_and_do_not_decide_the_claim():
+    details = {
+        part.name.split(" minus ")[0]: part.quantity(rates.by_step(c14()))
+        for part in lesson03.C14.details
+    }
+    assert details[rates.LEARNING].to_list() == pytest.approx([0.5] * 3)
+    assert details[rates.HEAD_TRAINED].to_list() == pytest.approx([0.02] * 3)
+    assert rates.new_task(c14())[rates.LARGE] == pytest.approx(0.2)  # jitter has mean 0
+
+
+def test_steps_are_counted_from_when_the_backbone_begins_to_learn(tiny_world):
+    trial = {
+        "task": "digits", "train": 20, "seed": 0, "epochs": 1, "batch": 10,
+        "name": rates.HEAD_TRAINED, "steps": (1, 2), "source_pictures": 40,
+    }  # fmt: skip
+    found = rates.overwriting(trial)
+    assert found["at"] == [0, 1, 2]
+    assert found["drift"][0]["layer4"] == 0 < found["drift"][1]["layer4"]
+
+
+def test_runs_of_c15_are_sorted_by_the_rate_that_the_backbone_itself_had():
+    rows = pd.DataFrame(
+        [
+            {"strategy.head_lr_ratio": 1.0, "lr": 0.001, "test": 0.9, "source": 0.1},
+            {"strategy.head_lr_ratio": 100.0, "lr": 0.01, "test": 0.8, "source": 0.9},
+            {"strategy.head_lr_ratio": 100.0, "lr": 0.01, "test": 0.6, "source": 0.7},
+            {"strategy.head_lr_ratio": None, "lr": None, "test": 0.5, "source": None},
+        ]
+    )
+    own = rates.by_own_rate(rows)
+    assert own["own"].tolist() == pytest.approx([1e-4, 1e-3])
+    assert own["test"].tolist() == pytest.approx([0.7, 0.9])
+    assert own["source"].tolist() == pytest.approx([0.8, 0.1])
 
 
 @pytest.mark.parametrize(

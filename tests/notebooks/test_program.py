@@ -85,8 +85,8 @@ def planted(tmp_path_factory):
 @pytest.mark.slow
 def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted, monkeypatch):
     script = planted / "finetune.py"
-    end = program().index("if sys.argv[0]")
-    call = "main(sys.argv[1], epochs=2, head_rate=1e-3, ratio=10.0, decay=0.5)"
+    end = program().index('if __name__ == "__main__"')
+    call = "main(sys.argv[1], True, epochs=2, head_rate=1e-3, ratio=10.0, decay=0.5)"
     script.write_text(f"{program()[:end]}{call}\n")
     done = subprocess.run(
         [sys.executable, "-I", str(script), str(planted / "pictures")],
@@ -104,10 +104,11 @@ def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted,
     # The same recipe through fit, with the same head, split and order of pictures.
     monkeypatch.setenv("TORCH_HOME", str(planted / "home"))
     torch.manual_seed(0)
-    weights = ResNet18_Weights.DEFAULT
-    net = resnet18(weights=weights)
-    head = nn.Linear(512, 2)
     order = torch.randperm(20).tolist()
+    torch.manual_seed(1)
+    weights = ResNet18_Weights.DEFAULT
+    head = nn.Linear(512, 2)
+    net = resnet18(weights=weights)
     folder = ImageFolder(planted / "pictures", v2.PILToTensor())
     splits = [
         Split(torch.stack([folder[r][0] for r in part]), torch.tensor([folder[r][1] for r in part]))
@@ -117,7 +118,7 @@ def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted,
     task = Task("planted", "planted", *splits, ("dark", "light"), "accuracy", "different", "drawn")
     strategy = replace(S.FULL_FINE_TUNING, lr=1e-3, head_lr_ratio=10.0, layer_decay=0.5,
                        decay_vectors=False)  # fmt: skip
-    loader = DataLoader(range(12), 16, shuffle=True, generator=torch.Generator().manual_seed(0))
+    loader = DataLoader(range(12), 16, shuffle=True, generator=torch.Generator().manual_seed(1))
     rows = [[torch.as_tensor(batch) for batch in loader] for _ in range(2)]
     monkeypatch.setattr(Run, "order", lambda self, epoch: tuple(rows[epoch]))
     run = prepare_run(model, task, strategy, 2, batch_size=16, cache=False, validate_every=0)
@@ -126,3 +127,20 @@ def test_run_as_a_script_without_the_course_it_gives_the_weights_of_fit(planted,
         pass
     for name, value in run.module.state_dict().items():
         torch.testing.assert_close(theirs["weights"][name], value, rtol=0, atol=1e-5, msg=name)
+
+
+def test_another_seed_leaves_the_piles_as_they_are_and_the_test_pile_is_read_when_asked(
+    planted, monkeypatch, capsys
+):
+    monkeypatch.setenv("TORCH_HOME", str(planted / "home"))
+    monkeypatch.chdir(planted)
+    space = {"__name__": "finetune"}
+    exec(compile(program(), "finetune", "exec"), space)
+    learnt: list[list[int]] = []
+    space["train_one_epoch"] = lambda net, loader, *rest: learnt.append(loader.dataset.indices)
+    space["accuracy"] = lambda net, loader: 0.5
+    for seed, test in ((1, False), (2, True)):
+        space["main"](planted / "pictures", test, epochs=1, seed=seed)
+    assert learnt[0] == learnt[1]
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test: ")]
+    assert told == ["test: kept for the end", "test: 0.5"]

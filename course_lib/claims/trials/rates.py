@@ -293,6 +293,16 @@ def new_task(rows: pd.DataFrame) -> dict[str, float]:
     return rows.groupby("name")["test"].mean().to_dict()
 
 
+def by_own_rate(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of C15 seen from the backbone: a row for each `ratio` and head `rate`, with `own`, the
+    rate at which the backbone learnt, and the means of `test` and `source`; sorted by `own`."""
+    runs = rows[rows[f"strategy.{RATIO}"].notna()]
+    runs = runs.assign(ratio=runs[f"strategy.{RATIO}"], rate=runs["lr"])
+    runs = runs.assign(own=runs["rate"] / runs["ratio"])
+    means = runs.groupby(["own", "ratio", "rate"], as_index=False)[["test", "source"]].mean()
+    return means.sort_values("own", ignore_index=True)
+
+
 def half_lost(rows: pd.DataFrame, name: str = LARGE) -> tuple[int | None, list[int]]:
     """The step at which a run of C14 had lost half of its source accuracy (None: it never had), and
     the steps at which readings were taken. Means over the draws."""
