@@ -105,6 +105,13 @@ def ratios_table(rows: Sequence[dict] | None = None) -> str:
         f"every folder: {said}. Batch norm's statistics are held still but in the last column. "
         "Net: MobileNetV2 with ImageNet weights.*"
     )
+    learnt = [one[names[-1]] for one in sure.values() if names[-1] in one]
+    if learnt:
+        outcome = "saves" if all(one.low > RUIN for one in learnt) else "does not save"
+        about += (
+            "\n\nBatch norm that learns along, which saves WorldNet at this rate, "
+            f"{outcome} this net."
+        )
     return "\n".join(lines) + "\n\n" + about
 
 

@@ -75,7 +75,9 @@ for name in ("conv1", "layer1", "layer2", "layer3", "layer4"):
         [p.detach().flatten() for p in getattr(backbone.net, name).parameters() if p.ndim != 1]
     )
     usual = weights.square().mean().sqrt()
-    print(f"{name:7} a usual weight is {usual:.3f}: ten steps move it up to {0.1 / usual:4.1f} times that")
+    print(
+        f"{name:7} a usual weight is {usual:.3f}: ten steps move it up to {0.1 / usual:4.1f} times that"
+    )
 
 # %% [markdown]
 # **Predict.** The rate of a new head, 0.01, for the whole network, from the first step on. We give
@@ -308,10 +310,8 @@ from course_lib.claims.trials.rates import by_own_rate
 own = by_own_rate(studied)
 with style():
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-    ax.plot(own["own"], own["test"], "o-", color="#0072B2", label="new task")
-    ax.plot(own["own"], own["source"], "s--", color="#D55E00", label="old task, old head")
-    for run in own.itertuples():
-        ax.annotate(f"ratio {run.ratio:g}", (run.own, 1.03), rotation=60, fontsize=8, ha="left")
+    ax.plot(own["own"], own["test"], "o", color="#0072B2", label="new task")
+    ax.plot(own["own"], own["source"], "s", color="#D55E00", label="old task, old head")
     ax.set(xscale="log", ylim=(0, 1), xlabel="the backbone's own rate", ylabel="accuracy")
     ax.legend(loc="center left")
     points = "; ".join(
@@ -319,6 +319,15 @@ with style():
         for run in own.itertuples()
     )
     show(fig, alt=f"New and old task over the backbone's own rate. {points}.")
+display(
+    Markdown(
+        "| ratio | head's rate | backbone's own | new task | old task |\n|--:|--:|--:|--:|--:|\n"
+        + "\n".join(
+            f"| {run.ratio:g} | {run.rate:.2g} | {run.own:.1e} | {run.test:.0%} | {run.source:.0%} |"
+            for run in own.itertuples()
+        )
+    )
+)
 
 # %%
 forgets = own[own["source"] < 0.5]["own"].min()
@@ -491,7 +500,9 @@ def main(folder, test=False, epochs=10, head_rate=3e-3, ratio=300.0, decay=1.0, 
     net.fc = nn.Linear(net.fc.in_features, len(data.classes))
     loader = DataLoader(learn, size, shuffle=True, generator=torch.Generator().manual_seed(seed))
     optimizer = torch.optim.AdamW(parameter_groups(net, head_rate, ratio, decay))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: scale(k, epochs * len(loader)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda k: scale(k, epochs * len(loader))
+    )
     for epoch in range(epochs):
         train_one_epoch(net, loader, optimizer, schedule)
         print(f"epoch {epoch + 1}: {accuracy(net, DataLoader(choose, size)):.3f} on validation")
