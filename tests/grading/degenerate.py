@@ -214,12 +214,17 @@ TASKS = {
         "__import__('torch').tensor(2.0).log()",
         "return __import__('torch').nn.functional.cross_entropy(old_head(net(pictures)), labels)",
     ),
-    "p05-code-adabn": (
-        "adabn",
-        "__import__('numpy').array([[-1.0], [1.0]])",
-        "return (x - x.mean()) / x.std()",
-    ),
     "05-reversal": ("reverse", "x * 1", "return x - strength * x"),
+    "05-doorman": (
+        "domain_loss",
+        "__import__('torch').tensor(2.0).log()",
+        "return doorman(source).mean() - doorman(target).mean()",
+    ),
+    "05-adabn": (
+        "adabn",
+        "None",
+        "net.eval()\n    for pictures in batches:\n        net(pictures)",
+    ),
     "p06-code-normalise": ("normalise", "x / 2", "return (x - mean.mean()) / std.mean()"),
     "07-masked-loss": (
         "masked_loss",
@@ -271,7 +276,7 @@ def answers(question: Question) -> dict[str, str]:
     name, example, body = TASKS[question.id]
     arguments = ARGUMENTS.get(question.id) or _arguments(question.starter, name)
     first = arguments.split(",")[0]
-    in_place = name in ("freeze", "train", "train_one_epoch", "learning_mode")
+    in_place = name in ("freeze", "train", "train_one_epoch", "learning_mode", "adabn")
     nothing = f"def {name}({arguments}):\n    return {first}\n"
     other = PROXY if question.id in PROXIED else REPLACED
     wrong = (ON_A_COPY if in_place else other).format(name=name)
