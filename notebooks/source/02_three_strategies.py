@@ -31,6 +31,7 @@ import copy
 
 import torch
 from IPython.display import Markdown, display
+from matplotlib import pyplot as plt
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -150,8 +151,8 @@ train_one_epoch, accuracy = mine_or_ours("02-loop"), mine_or_ours("02-accuracy")
 # **Picture it.** A student who gets the same sixty exam questions twenty times will answer all
 # sixty. Whether she understood anything shows on question sixty-one.
 #
-# **Predict.** After twenty passes over sixty pictures: how many of the *test* pictures does it
-# name? (Guessing gets one in six.)
+# **Predict.** We go on until it knows nearly all sixty by heart. How many of the *test* pictures does it
+# name then? (Guessing gets one in six.)
 
 # %%
 SHARE = Bands((25, 40, 70), "%")
@@ -162,16 +163,28 @@ torch.manual_seed(0)
 scratch = backbone.fresh(seed=0).net
 scratch.fc = nn.Linear(scratch.fc.in_features, len(task.classes))
 optimizer = torch.optim.AdamW(scratch.parameters(), lr=2e-3)
-for epoch in range(20):
+some = loader(task.test, most=100)
+seen, new = [], []
+while len(seen) < 45 and not (seen and seen[-1] > 0.97):
     train_one_epoch(scratch, train, optimizer)
+    seen.append(accuracy(scratch, train))
+    new.append(accuracy(scratch, some))
 
-from_scratch = accuracy(scratch, test)
-by_heart = accuracy(scratch, train)
+by_heart, from_scratch = seen[-1], accuracy(scratch, test)
+with style():
+    fig, ax = plt.subplots(figsize=(6.4, 3))
+    passes = range(1, len(seen) + 1)
+    ax.plot(passes, seen, color="#D55E00", label="pictures it trains on")
+    ax.plot(passes, new, "--", color="#0072B2", label="new pictures")
+    ax.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1))
+    ax.legend()
+    show(fig, alt=f"Accuracy over {len(seen)} epochs: on training pictures up to {by_heart:.2f}, "
+                  f"on new ones {new[-1]:.2f} at the end.")  # fmt: skip
 print(f"right on {by_heart:.0%} of the pictures it trained on, {from_scratch:.0%} of new ones")
 judge("l02-scratch", SHARE.of(100 * from_scratch), f"{from_scratch:.0%} of new pictures.")
 
 # %% [markdown]
-# **What it means.** The distance between the two numbers is what was learnt by heart. That is
+# **What it means.** The distance between the two curves is what was learnt by heart. That is
 # *overfitting*: 2.8 million weights can store sixty pictures without understanding any. A high
 # training accuracy proves nothing. Only pictures that took no part in any decision can say what was
 # learnt, and that is why we keep three piles: *training* pictures to learn from, *validation*
@@ -208,10 +221,8 @@ help_for("02-split")
 #
 # **Write it.** Every parameter has a switch, `requires_grad`; with `False` it gets no gradient and
 # stays as it is. `module.requires_grad_(False)` turns it off for a whole module. `freeze(net)` is
-# given a network whose `fc` is already the new head, and shall see to it that a training step
-# changes that head and nothing else. There is a trap. Parameters are not all that a network
-# remembers: *batch norm* also keeps a running mean and variance of whatever passes through it, and
-# updates them whenever it is in training mode, gradients or not.
+# given a network whose `fc` is already the new head. It shall turn all switches off but the head's, and
+# leave the network in evaluation mode, as one leaves a room: lights out.
 
 
 # %%
@@ -225,17 +236,48 @@ check("02-freeze", freeze)
 help_for("02-freeze")
 
 # %% [markdown]
-# **The trap, once more, in your own loop.** It begins with `net.train()`, which puts *every* layer
-# into training mode, whatever `freeze` did before. So a frozen network would still change a little
-# with each batch, and nobody would tell you. The cure is one function; the loop will call it in place
-# of `net.train()`: everything into training mode, then each `nn.BatchNorm2d` among `net.modules()`
-# back into evaluation mode.
+# Then let us be sure. One epoch of your loop with a frozen backbone, and a look at everything that the
+# network holds, before and after.
+#
+# **Predict.** Which of the backbone's tensors have changed?
+
+# %%
+MOVED = ("none: it is frozen", "statistics of batch norm", "weights of the last stage")
+predict("l02-moved", "After one epoch there have changed:", MOVED)
+
+# %%
+freeze = mine_or_ours("02-freeze")
+torch.manual_seed(0)
+net = copy.deepcopy(backbone.net)
+net.fc = nn.Linear(net.fc.in_features, len(task.classes))
+freeze(net)
+train_one_epoch(net, train, torch.optim.AdamW(net.fc.parameters(), lr=1e-2))
+moved = [
+    name
+    for name, value in backbone.net.state_dict().items()
+    if not name.startswith("fc.") and not torch.equal(value, net.state_dict()[name])
+]
+print(f"{len(moved)} of {len(backbone.net.state_dict()) - 2} have changed, such as", *moved[:3])
+weights = any(name.endswith(("weight", "bias")) for name in moved)
+judge("l02-moved", MOVED[2] if weights else MOVED[1] if moved else MOVED[0])
+
+# %% [markdown]
+# **The trap.** Parameters are not all that a network remembers. *Batch norm* brings the numbers inside a
+# network to mean 0 and spread 1, and for that keeps a running mean and variance of whatever passes
+# through it. It updates them whenever it is in training mode, gradients or not. Your loop begins with
+# `net.train()`, which puts *every* layer into training mode, whatever `freeze` did before. Most frozen
+# networks on this planet drift like that, and nobody told their owners. (ViT and ConvNeXt have no batch
+# norm, and nothing to drift.)
+#
+# **Write it.** The cure is one function; the loop will call it in place of `net.train()`: everything into
+# training mode, then each `nn.BatchNorm2d` among `net.modules()` back into evaluation mode.
 #
 # And when the backbone learns, should its batch norm? With few pictures and batches of sixteen the
 # mean of a batch is a poor guess at the mean of the world, so the safe choice is to leave the
-# statistics of the pretraining alone, and so does every loop of this course. With thousands of
-# pictures that look quite different (grey scans, night) let them follow; lessons 04 and 05 measure
-# both.
+# statistics of the pretraining alone, together with a small rate (lesson 03 shows why the two belong
+# together). With thousands of pictures that look quite different (grey scans, night) let them follow;
+# lessons 04 and 05 measure both. Only one thing is plainly wrong: `learning_mode` on a network from
+# *random* weights, whose statistics are still 0 and 1.
 
 
 # %%
@@ -249,7 +291,7 @@ check("02-mode", learning_mode)
 help_for("02-mode")
 
 # %%
-freeze, learning_mode = mine_or_ours("02-freeze"), mine_or_ours("02-mode")
+learning_mode = mine_or_ours("02-mode")
 
 
 def train_one_epoch(net, loader, optimizer):
@@ -317,30 +359,36 @@ display(Markdown(
 # ## Your loop, with frozen stages computed once
 #
 # A frozen backbone gives the same features in every epoch. So compute them **once** and keep them:
-# then an epoch costs a linear layer. That is the one trick in `course_lib.fit`, which the rest of
-# the course uses so that you need not wait. Is it really your loop? The next cell lets `fit` make one
-# step at a time, and yours the same step behind it: same new head, same batch, same rate. (How it
-# takes `fit` apart you need not understand; look at the last line.)
+# then an epoch costs a linear layer.
 
 # %%
-from dataclasses import replace
+import time
 
-from course_lib import prepare_run
-from course_lib import strategies as S
+body = copy.deepcopy(net)
+body.fc = nn.Identity()  # what comes out now is what the head used to read
+began = time.perf_counter()
+with torch.no_grad():
+    kept = [(body.eval()(pictures), labels) for pictures, labels in train]
+once = time.perf_counter() - began
+head = nn.Linear(net.fc.in_features, len(task.classes))
+optimizer = torch.optim.AdamW(head.parameters(), lr=1e-2)
+began = time.perf_counter()
+for epoch in range(20):
+    train_one_epoch(head, kept, optimizer)
+print(f"once through the backbone: {once:.2f} s; twenty epochs of the head: "
+      f"{time.perf_counter() - began:.2f} s")  # fmt: skip
+whole = nn.Sequential(body, head)
+print(f"{accuracy(whole, test):.0%} of new pictures")
 
-plain = replace(S.FEATURE_EXTRACTION, weight_decay=0.0)
-run = prepare_run(backbone, task, plain, epochs=2, batch_size=16, cache=False)
-yours = copy.deepcopy(run.module)
-freeze(yours)
-optimizer = torch.optim.AdamW(yours.fc.parameters(), lr=0.0, weight_decay=0.0)
-pictures = backbone.prepare(task.train.pictures)
-for tick in run.ticks():
-    if tick.kind == "train":  # fit has made one step: make yours, with its batch and its rate
-        rows = run.order(tick.epoch)[(tick.step - 1) % run.batches]
-        optimizer.param_groups[0]["lr"] = run.optimizer.param_groups[-1]["lr"]
-        train_one_epoch(yours, [(pictures[rows], task.train.labels[rows])], optimizer)
-furthest = (yours.fc.weight - run.module.fc.weight).abs().max().item()
-print(f"largest difference between a weight of yours and one of fit's: {furthest:.1e}")
+# %% [markdown]
+# That is the one trick in `course_lib.fit`, which the rest of the course uses so that you need not wait.
+# Otherwise it is your loop: `same_as_fit` trains with both, same new head, same batches, same rates, and
+# tells the largest difference between two weights.
+
+# %%
+from course_lib.train.comparing import same_as_fit
+
+print(f"{same_as_fit(train_one_epoch, freeze, backbone, task):.1e}")
 
 # %% [markdown]
 # **Predict.** Without that trick the frozen layers are computed in every epoch; only their
@@ -381,21 +429,24 @@ judge("l02-share", TIME.of(plain), f"{plain:.0f} %; with features kept {kept:.1f
 # pictures. Fine-tuning is repainting a room. Full fine-tuning is renovating with the furniture
 # inside: much can be gained, and much can be broken. Scratch is building a house.
 #
-# **Head first, then unfreeze.** A new head knows nothing, so its first gradients push the features
-# about at random. Train the head alone until it makes sense, then let the last stage join, both at
-# small rates. The first half you have: `net` above has a trained head. Here is the second.
+# **Head first, then unfreeze.** A new head knows nothing, so its first gradients point anywhere. Train the
+# head alone until it makes sense, then let the last stage join, both at small rates. Papers call it
+# *LP-FT*, linear probe, then fine-tuning. The first half you have: `net` above has a trained head. Here
+# is the second; and as a fair rival, the head alone for just as long.
 
 # %%
+rival = copy.deepcopy(net)
 net.layer4.requires_grad_(True)
 optimizer = torch.optim.AdamW([
     {"params": net.fc.parameters(), "lr": 1e-3},  # no longer new: a tenth of its first rate
     {"params": net.layer4.parameters(), "lr": 1e-4},
 ])  # fmt: skip
+alone = torch.optim.AdamW(rival.fc.parameters(), lr=1e-3)
 for epoch in range(5):
     train_one_epoch(net, train, optimizer)
-print(
-    f"the head alone: {frozen:.0%}; with the last stage: {accuracy(net, test):.0%} of new pictures"
-)
+    train_one_epoch(rival, train, alone)
+print(f"after the head: {frozen:.0%}; five more passes of it: {accuracy(rival, test):.0%}; "
+      f"with the last stage: {accuracy(net, test):.0%} of new pictures")  # fmt: skip
 
 # %% [markdown]
 # **Predict**, then press **Train all**. Four lanes, the same pictures, the same number of passes.
@@ -417,62 +468,67 @@ race
 
 # %%
 race.run(10)
-ends = {row["lane"]: row["validation"] for row in race.results() if row["validation"]}
-if ends:
+ends = {row["lane"]: row["validation"] for row in race.results() if row["test"] is not None}
+if len(ends) < len(race.results()):
+    print("Some lanes are still under way: press Train all, or run this cell again.")
+else:
     winner = max(ends, key=ends.get)
     told = ", ".join(f"{name} {value:.2f}" for name, value in ends.items())
     display(judge("l02-winner", winner, told + "."))
 
 # %% [markdown]
-# How often the curves come in this order is in [C07 of the lab book](90_lab_book.ipynb).
-# What you can see here: the frozen lane is nearly done before the others
-# have found their feet.
+# How often the curves come in this order is in [C07 of the lab book](90_lab_book.ipynb#C07).
+# The frozen lane ends early because its passes are over, not because it can do no more: in the seconds
+# that full fine-tuning takes, it could make a hundred of them.
 #
 # ## When labels are few
 #
 # A hospital will label 24 pictures for you by Friday, 150 by Christmas. Is it worth waiting?
 #
-# **Picture it.** The pretrained start is a head start in a race. The shorter the race, the more it
-# counts. But a runner who has not left the blocks cannot fall further behind: at the very left,
-# scratch merely guesses.
+# **Picture it.** A newcomer to town and a taxi driver are told the same three street names. To the driver
+# they say everything. The newcomer needs three hundred. But somebody who knows nothing cannot know less:
+# at the very left, scratch merely guesses.
 #
-# **Predict.** From most labels to fewest, how many points does *scratch* lose?
+# **Predict.** In the study, from the most labels (1,000) to the fewest (24): how many points does
+# *scratch* lose?
 
 # %%
-LOSS = Bands((5, 15, 40), "points")
-predict("l02-loss", "What scratch loses when labels become few:", LOSS.choices)
+LOSS = Bands((15, 30, 50), "points")
+predict("l02-loss", "What scratch loses from 1,000 labels to 24:", LOSS.choices)
 
 # %%
 c08 = run_claim("C08")
 show_claim("C08", c08)
 
 # %%
-scratch_at = c08.rows.query("strategy == 'scratch'").groupby("train")["test"].mean()
+from course_lib.claims import stored_result
+
+study = stored_result("C08").rows.groupby(["strategy", "train"])["test"].mean()
+scratch_at, head_at = study["scratch"], study["feature extraction"]
 loss = 100 * (scratch_at.iloc[-1] - scratch_at.iloc[0])
 judge(
     "l02-loss",
     LOSS.of(loss),
-    f"{loss:z.0f} points from {scratch_at.index[-1]} labels to {scratch_at.index[0]}.",
+    f"{loss:z.0f} points from {scratch_at.index[-1]:,.0f} labels to {scratch_at.index[0]:,.0f}.",
 )
 
 # %%
-from course_lib.claims import stored_result
-
-floor = scratch_at.iloc[0] - 1 / len(task.classes)
-study = stored_result("C08").rows.groupby(["strategy", "train"])["test"].mean()
-worth = 100 * (study["feature extraction"] - study["scratch"])
-told = ", ".join(f"{points:.0f} points with {train:,.0f} labels" for train, points in worth.items())
+few, later = head_at.index[0], min(head_at.index, key=lambda n: abs(n - 150))
+as_good = [n for n, score in scratch_at.items() if score >= head_at[few]]
+told = ", ".join(
+    f"{100 * points:.0f} points with {train:,.0f} labels"
+    for train, points in (head_at - scratch_at).items()
+)
 display(Markdown(
     "**What it means.** The axis is logarithmic: each step to the right costs a multiple of the "
-    "labelling. The vertical gap is what the pretrained backbone is worth in accuracy. The *horizontal* "
-    "gap, from a point on the scratch curve to the same height on the frozen one, is what it is worth in "
-    "labels. "
-    + (f"In your run scratch stood {100 * floor:.0f} points above guessing at the fewest labels, so "
-       "it had hardly anything left to lose there: a curve near the floor is flat."
-       if floor < 0.15 else
-       f"In your run scratch still stood {100 * floor:.0f} points above guessing at the fewest labels.")
-    + f" In the study the frozen backbone was worth {told}: most where labels are few, but scratch "
-    "already does better than guess."
+    "labelling. The vertical gap is what the pretrained backbone is worth in accuracy: " + told + ". The "
+    "*horizontal* gap, from a point on the scratch curve to the same height on the frozen one, is what "
+    "it is worth in labels.\n\n"
+    f"**The hospital.** With {few:,.0f} labels the frozen backbone with a new head reaches "
+    f"{head_at[few]:.0%}, with {later:,.0f} {head_at[later]:.0%}: that is what waiting buys. "
+    + (f"And what it does with {few:,.0f}, scratch does only with {as_good[0]:,.0f}: the backbone is "
+       f"worth {as_good[0] / few:.0f} times the labels here."
+       if as_good else f"What it does with {few:,.0f}, scratch does not reach in this study at all.")
 ))  # fmt: skip
 
 # %% [markdown]
@@ -491,7 +547,7 @@ Advisor()
 # Texts that say "large" often mean over 100,000 pictures, "small" under 1,000; for a new head on a
 # good backbone 50 to 100 pictures per class can be enough. A rule of thumb is a first guess. The
 # measurement costs minutes: train the head, fine-tune, compare on validation pictures. All cells
-# with their draws: [C09](90_lab_book.ipynb).
+# with their draws: [C09](90_lab_book.ipynb#C09).
 #
 # ## More pictures from the same pictures
 #
@@ -528,9 +584,9 @@ def tuned(view, seed, epochs=8):
     optimizer = torch.optim.AdamW(
         [{"params": net.fc.parameters(), "lr": 1e-2}, {"params": slow, "lr": 1e-3}]
     )
-    pictures, labels = backbone.prepare(few.train.pictures), few.train.labels
+    pictures, labels = few.train.pictures, few.train.labels
     for epoch in range(epochs):
-        seen = torch.stack([view(one) for one in pictures])
+        seen = backbone.prepare(torch.stack([view(one) for one in pictures]))
         batches = torch.randperm(len(labels)).split(12)
         train_one_epoch(net, [(seen[rows], labels[rows]) for rows in batches], optimizer)
     return accuracy(net, test)
@@ -539,6 +595,8 @@ def tuned(view, seed, epochs=8):
 plain = [tuned(lambda one: one, seed) for seed in (0, 1)]
 augmented = [tuned(views, seed) for seed in (0, 1)]
 gain = 100 * (sum(augmented) - sum(plain)) / 2
+for name, scores in (("plain", plain), ("augmented", augmented)):
+    print(f"{name:10}", ", ".join(f"{score:.0%}" for score in scores))
 outcome = AUGMENT[0] if gain > 3 else AUGMENT[2] if gain < -3 else AUGMENT[1]
 judge("l02-augment", outcome, f"{gain:+.1f} points, mean of two seeds.")
 
@@ -621,8 +679,9 @@ display(Markdown(photographs_table()))
 
 # %% [markdown]
 # **What it means.** ImageNet knows insects and flowers well, so the head alone is hard to beat
-# there. On X-rays and drawings it is the other way round. That is the "how similar?" of the plane
-# above, on real pictures.
+# there. (*Gradual unfreezing* lets one stage more join every few epochs; *layer-wise decay* gives early
+# stages smaller rates, and is lesson 03's.) With WorldNet on X-rays fine-tuning gains several points over
+# the head; that is another network, so take it as a hint and measure.
 #
 # **Another network.** Only two lines change: which network, and where its head is. `print(net)` shows
 # it at the end; torchvision and timm call it
@@ -636,8 +695,16 @@ display(Markdown(photographs_table()))
 # | anything from timm | `timm.create_model(name, pretrained=True, num_classes=n)`, then `net.get_classifier()` |
 #
 # In `freeze` and in the optimizer write the same name in place of `net.fc`. Weights that come as a
-# file go in by `net.load_state_dict(torch.load(file, weights_only=True), strict=False)`. It returns
-# the names that did not fit; read them, they should be the head's and no others.
+# file bring the head of their old task along. Drop it first, or PyTorch refuses the whole file
+# (`strict=False` forgives missing names, never wrong shapes):
+#
+# ```python
+# state = torch.load(file, weights_only=True)
+# state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+# print(net.load_state_dict(state, strict=False))  # missing: the head's two names, and no others
+# ```
+#
+# If no name fits, print a few: those that begin with `module.` come from `DataParallel`; cut that off.
 #
 # **Save it, use it.** What you keep is the `state_dict`, the names of the classes and the
 # preprocessing: three things, and the third is the one that gets lost. For torchvision's weights
@@ -694,16 +761,16 @@ ask("p02-step", "p02-evaluation", "p02-overfitting", "p02-piles", "p02-extractio
 #
 # The lab book has a page for each, with rule, rows and verdict.
 #
-# - [C07](90_lab_book.ipynb): the race, over many draws.
-# - [C11](90_lab_book.ipynb): head first, then unfreeze (LP-FT, [Kumar et al.
+# - [C07](90_lab_book.ipynb#C07): the race, over many draws.
+# - [C11](90_lab_book.ipynb#C11): head first, then unfreeze (LP-FT, [Kumar et al.
 #   2022](https://arxiv.org/abs/2202.10054)), and what it does when pictures shift.
-# - [C12](90_lab_book.ipynb): pretraining does not always help ([He et al.
+# - [C12](90_lab_book.ipynb#C12): pretraining does not always help ([He et al.
 #   2019](https://arxiv.org/abs/1811.08883)).
-# - [C13](90_lab_book.ipynb): tune the block that the shift is in ([Lee et al.
+# - [C13](90_lab_book.ipynb#C13): tune the block that the shift is in ([Lee et al.
 #   2023](https://arxiv.org/abs/2210.11466)).
-# - [C35](90_lab_book.ipynb): all networks fit their training pictures; which of them carry it over
+# - [C35](90_lab_book.ipynb#C35): all networks fit their training pictures; which of them carry it over
 #   to new ones?
-# - [C36](90_lab_book.ipynb): how deep to freeze.
+# - [C36](90_lab_book.ipynb#C36): how deep to freeze.
 #
 # **To go deeper.** PyTorch's [transfer-learning
 # tutorial](https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html),
