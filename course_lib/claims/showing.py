@@ -30,7 +30,7 @@ def show_claim(claim: Claim, mine: Result | None = None) -> None:
         lines.append(f"Full size, {_draws(stored)}: {stored.told}")
     if mine:
         lines.append(f"Your run just now, {_draws(mine)}: {mine.told} {difference(mine, stored)}")
-    lines.append(f"[Why do we believe that?]({LAB_BOOK})")
+    lines.append(f"[Why do we believe that?]({LAB_BOOK}#{claim.tag})")
     display(Markdown("\n\n".join([*lines, shown.folded()])))
 
 

@@ -78,7 +78,9 @@ Checkup(doctor.examine(doctor.LESSON))
 # $$ \text{scores} = W \, \phi(x) + b $$
 #
 # With 512 features and two classes, $W$ has $2 \cdot 512$ numbers and $b$ two: 1,026 numbers learn,
-# and millions stay as they are. That is why ten pictures can be enough.
+# and millions stay as they are. Ten pictures can be enough because in these 512 numbers pictures of one
+# kind already lie close together: the head only has to draw a line between heaps. (That few numbers
+# learn does not do it alone: wait for the newborn below, whose head is as small.)
 #
 # ## A classifier in a minute
 #
@@ -91,18 +93,19 @@ Checkup(doctor.examine(doctor.LESSON))
 PHOTOGRAPHS = os.environ.get("COURSE_TRACK") != "world"  # False: nothing is downloaded
 
 # %%
-backbone, why = None, "you asked for them"
+backbone, why, missing = None, "you asked for them", ""
 if PHOTOGRAPHS:
     try:
         backbone = load_backbone("resnet18")
         task = load_task(f"folder:{sample_folder(pieces=100)}", train=20, size=160)
         print("You see photographs, pieces of two that scikit-learn brings, and use a ResNet-18.")
     except CourseError as problem:
-        print(problem, "\n")
-        why = "the weights for photographs could not be had"
+        why = "the photographs' network is not here and could not be fetched"
+        missing = f"<details><summary>What is missing, and how to get it</summary>\n\n{problem}\n\n</details>"
 if backbone is None:
     backbone, task = load_backbone("worldnet"), load_task("new-shapes", train=60, seed=0)
-    print(f"You see drawn pictures, since {why}, and use WorldNet.")
+    print(f"We take drawings and WorldNet, since {why}. All goes the same way.")
+    display(Markdown(missing))
 classes, chance = len(task.classes), 1 / len(task.classes)
 print(f"{len(task.train.labels)} pictures to learn from: {', '.join(task.classes)}")
 
@@ -155,8 +158,8 @@ with style():
 # %% [markdown]
 # ## The same in plain PyTorch
 #
-# `fit` is not magic. Here is all that it does, for any network whose head is called `fc`. The loop
-# is the heart of every training script: how wrong are we (`loss`), forget the last step
+# `fit` is not magic. Here is the core of it, for any network whose head is called `fc` (`fit` also deals
+# the pictures out in batches, and lets its rate rise and fall). The loop is the heart of every training script: how wrong are we (`loss`), forget the last step
 # (`zero_grad`), who is to blame (`backward`), correct a little (`step`). Lesson 02 takes it apart;
 # for now, read it once.
 

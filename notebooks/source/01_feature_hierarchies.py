@@ -9,10 +9,11 @@
 # %% [markdown]
 # # 01 · Feature hierarchies: why transfer works
 #
-# A brewery sorts its bottles by the colour of the glass. It borrows a network that names things in
-# photographs, puts a new head on it, as you did in lesson 00, and trains. The head fails. It tells
-# a bottle from a jar without a mistake, and brown from green hardly better than a coin. The network
-# is not bad. It has thrown away what the brewery needs.
+# A brewery sorts its bottles by the colour of the glass. It borrows a network whose makers had shown
+# everything in random colours, so that colour should not distract it from shapes. It puts a new head on
+# it, as you did in lesson 00, and trains. The head fails. It tells a bottle from a jar without a
+# mistake, and brown from green hardly better than a coin. The network is not bad. It no longer says
+# what the brewery needs.
 #
 # Why could a borrowed network name *your* pictures, and why can't this one see colour? Both have
 # the same answer, and it lies inside. This lesson opens the network and looks.
@@ -102,15 +103,17 @@ help_for("01-new-head")
 # **In symbols.** What Hubel and Wiesel's cells want is written as a *Gabor patch*, a wave that
 # fades out in all directions:
 #
-# $$ g(x, y) = e^{-(x^2 + y^2) / 2\sigma^2} \cdot \cos(2\pi u / \lambda), \qquad u = x \cos\alpha + y \sin\alpha $$
+# $$ g(x, y) = e^{-(x^2 + y^2) / 2\sigma^2} \cdot \cos(2\pi u / \lambda + \psi), \qquad u = x \cos\alpha + y \sin\alpha $$
 #
-# $\alpha$ is the direction of the wave, $\lambda$ its length, $\sigma$ how soon it fades. Take
-# $\lambda = 4$ pixels and $\sigma = 2$: in the centre $g = 1$, bright; two pixels along the wave it
-# is $e^{-1/2} \cdot \cos \pi = -0.61$, dark. A bright stripe beside a dark one: an edge. With a
-# very long wave nothing is left but the fading: a blob.
+# $\alpha$ is the direction of the wave, $\lambda$ its length, $\psi$ where it begins, $\sigma$ how soon it
+# fades. Take $\lambda = 4$ pixels, $\sigma = 2$ and $\psi = 0$: in the centre $g = 1$, bright; two pixels
+# along the wave it is $e^{-1/2} \cdot \cos \pi = -0.61$, dark, on both sides: a bright line. With $\psi =
+# 90°$ it is bright on one side and dark on the other: an edge. With a very long wave nothing is left but
+# the fading: a blob.
 #
 # **Predict.** Nobody told the network about Gabor. Its filters began as random numbers. We compare
-# each of them with a thousand Gabor patches, and do the same with 320 random filters. How many of
+# each of them with a thousand Gabor patches (*likeness*: the cosine between filter and patch, once
+# the filter is reduced to one colour; 1 is the same), and do the same with 320 random filters. How many of
 # the 32 look more like a Gabor patch than the *best* of the random ones?
 
 # %%
@@ -153,8 +156,8 @@ display(Markdown(
 ))  # fmt: skip
 
 # %% [markdown]
-# > **Take away.** The first layer holds nothing about your classes, and nothing about the old ones
-# > either. That makes it worth taking over.
+# > **Take away.** The first layer is about light, edges and colours, hardly about classes, yours or the
+# > old ones. That makes it worth taking over.
 #
 # ## Seeing more, knowing less of where
 #
@@ -188,7 +191,8 @@ for name, width in fields.items():
     print(f"a number of {name:8} depends on {width:3} × {width} pixels (the picture has 64 × 64)")
 
 # %% [markdown]
-# So the stem cannot know a shape, whatever it learns: it sees too little. Later a number may depend
+# So no single number of the stem can see a shape: it sees too little. (Averaged over the picture they count
+# how many edges of which direction there are, which is already a hint.) Later a number may depend
 # on the whole picture, most of all on the middle of its field ([Luo et al.
 # 2016](https://arxiv.org/abs/1701.04128)). That is what a stage *can* know. What *does* it know?
 #
@@ -335,10 +339,12 @@ display(Markdown(
 ))  # fmt: skip
 
 # %% [markdown]
-# The brewery should read its colours from an early stage. Its head at the end had no chance:
+# And the brewery? Its head at the end had no chance. But look at *pixels* in the study's chart: what the
+# stem says of the hue, the picture itself says as well. For a colour, measure the colour. Networks of
+# photographs were seldom trained to ignore it, so probe yours before you believe either.
 #
-# > **Take away.** Learning is also forgetting. What a late stage has thrown away, no new head
-# > brings back.
+# > **Take away.** Learning is also letting go. What can no longer be read at a late stage, no new head
+# > *on that stage* brings back; an earlier stage may have it, and fine-tuning may bring it back.
 #
 # ## General or specific?
 #
@@ -384,7 +390,9 @@ frozen, tuned = 100 * lost_to_other(study), 100 * lost_to_other(study, tuned=Tru
 general = [depth for depth in frozen.index if (frozen.loc[:depth] < 5).all()]
 told = (
     f"{whose} the first {max(general):.0f} of five stages are general: frozen, they cost B less than "
-    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. "
+    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. (What random frozen stages would cost is "
+    "not measured, so that part of \"general\" may be \"replaceable\": fresh layers above can make up for "
+    "much.) "
     if general else f"{whose} even the first stage of A costs B more than 5 points. "
 )  # fmt: skip
 if len(tuned):
@@ -533,14 +541,14 @@ ask("p01-first-filters", "p01-recipe", "p01-delta", "p01-probe", "p01-predict-un
 #
 # The lab book has a page for each, with rule, rows and verdict.
 #
-# - [C01](90_lab_book.ipynb): how many first filters are oriented or smooth beyond random ones, with
+# - [C01](90_lab_book.ipynb#C01): how many first filters are oriented or smooth beyond random ones, with
 #   an exact interval.
-# - [C04](90_lab_book.ipynb): does a better source network transfer better ([Kornblith et al.
+# - [C04](90_lab_book.ipynb#C04): does a better source network transfer better ([Kornblith et al.
 #   2019](https://arxiv.org/abs/1805.08974))?
-# - [C05](90_lab_book.ipynb): which stages does fine-tuning change most, by how alike their features
+# - [C05](90_lab_book.ipynb#C05): which stages does fine-tuning change most, by how alike their features
 #   stay (*CKA*, [Kornblith et al. 2019](https://arxiv.org/abs/1905.00414))?
-# - [C37](90_lab_book.ipynb): with few labels of a very different kind, which stage serves best?
-# - [C38](90_lab_book.ipynb): do two networks that never saw the same shape learn the same early
+# - [C37](90_lab_book.ipynb#C37): with few labels of a very different kind, which stage serves best?
+# - [C38](90_lab_book.ipynb#C38): do two networks that never saw the same shape learn the same early
 #   stages?
 #
 # **With photographs.** Your `collect` works on any ResNet of torchvision,

@@ -610,10 +610,10 @@ ask("p03-one-rate", "p03-first-batches", "p03-group", "p03-vectors", "p03-ratio"
 # %% [markdown]
 # ## More, one sentence each
 #
-# - [C16](90_lab_book.ipynb): layer-wise decay. 0.9 is quoted for transformers with twelve and more
+# - [C16](90_lab_book.ipynb#C16): layer-wise decay. 0.9 is quoted for transformers with twelve and more
 #   layers ([BEiT](https://arxiv.org/abs/2106.08254), [ELECTRA](https://arxiv.org/abs/2003.10555));
 #   five stages are not twelve layers.
-# - [C17](90_lab_book.ipynb): gradual unfreezing, the last stage first ([Howard and Ruder
+# - [C17](90_lab_book.ipynb#C17): gradual unfreezing, the last stage first ([Howard and Ruder
 #   2018](https://arxiv.org/abs/1801.06146)).
 #
 # **To go deeper.** [torch.optim, per-parameter

@@ -798,7 +798,7 @@ ask("p04-measure", "p04-lost", "p04-split", "p04-button", "p04-bn", "p04-momentu
 # %% [markdown]
 # ## More, one sentence each
 #
-# - [C21](90_lab_book.ipynb): between start and end lie weights that do well on both ([Wortsman et al.
+# - [C21](90_lab_book.ipynb#C21): between start and end lie weights that do well on both ([Wortsman et al.
 #   2022](https://arxiv.org/abs/2109.01903)).
 # - `surface(directions="random")` in `course_lib.claims.trials.surface`: the same landscape along
 #   directions in which nobody trains ([Li et al. 2018](https://arxiv.org/abs/1712.09913)).

@@ -966,12 +966,12 @@ ask("p06-split", "p06-auc", "p06-temperature", "p06-cost", "p06-bayes", "p06-mar
 # %% [markdown]
 # ## More, one sentence each
 #
-# - [C27b](90_lab_book.ipynb): the weights are right and the use is wrong: train mode, classes in
+# - [C27b](90_lab_book.ipynb#C27b): the weights are right and the use is wrong: train mode, classes in
 #   another order, a head left out.
-# - [C28](90_lab_book.ipynb): grey pictures: repeated, summed, averaged, and a new stem.
-# - [C29b](90_lab_book.ipynb) and [C29c](90_lab_book.ipynb): the leaking split and the lead letter,
+# - [C28](90_lab_book.ipynb#C28): grey pictures: repeated, summed, averaged, and a new stem.
+# - [C29b](90_lab_book.ipynb#C29b) and [C29c](90_lab_book.ipynb): the leaking split and the lead letter,
 #   with all draws.
-# - [C30](90_lab_book.ipynb): what seven backbones cost, in time, parameters and memory.
+# - [C30](90_lab_book.ipynb#C30): what seven backbones cost, in time, parameters and memory.
 #
 # **To go deeper.** [Guo et al. 2017](https://arxiv.org/abs/1706.04599) on calibration, [Rabanser et
 # al. 2019](https://arxiv.org/abs/1810.11953), "Failing loudly", on drift, [Zech et al.
