@@ -24,7 +24,7 @@ from course_lib.questions.question import Choice, Question
 ABOVE_GUESSING = 0.05  # share of the points that a rule without knowledge may earn beyond chance
 
 BANK = load_bank(Path(__file__).parents[2] / "quizzes" / "bank")
-LESSONS = ("lesson00", "lesson01", "lesson02", "lesson03", "lesson07", "lesson08")
+LESSONS = tuple(f"lesson{number:02}" for number in range(9))
 QUESTIONS = [q for name in LESSONS for q in BANK[name].questions if q.choices]
 
 
