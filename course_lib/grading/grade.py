@@ -179,8 +179,11 @@ class _Run:
 
     def _note(self, student: str, before: dict, record: dict) -> None:
         """Tell and log what was found; list a total that is another than the one stored."""
-        text = f"{student}: {record['state']}, {record['score']:g} of {record['max_score']:g}"
-        self.tell(text + (", a person's turn" if record["needs_manual"] else ""))
+        found = standing.marks(self.quiz, record, before["judged"])
+        points = round(standing.total(found), 2)
+        text = f"{student}: {record['state']}, {points:g} of {record['max_score']:g}"
+        waits = any(one.score is None for one in found.values())
+        self.tell(text + (", a person's turn" if waits else ""))
         old = before["records"].get(record["submission"])
         facts = {"state": record["state"], "submission": record["submission"][:12]}
         facts |= {"score": record["score"], "of": record["max_score"]}

@@ -194,6 +194,22 @@ def test_a_persons_score_survives_regrading(course):
     assert gradebook(course)["ann", "mini-essay"] == (None, 2.5, False)
 
 
+def test_a_line_about_an_answer_that_a_person_has_read_has_their_points_and_asks_for_nobody(course):
+    submit(course, "ann")
+    told: list[str] = []
+    graded(course, tell=told.append)
+    assert told[0] == f"ann: graded, {RIGHT_SCORE:g} of 12, a person's turn"
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        mark = book.find_grade("mini-essay", "mini", "mini", "ann")
+        mark.manual_score, mark.needs_manual_grade = 2.5, False
+        book.db.commit()
+    submit(course, "ann", RIGHT | {"mini-number": "1"})  # another hand-in, the essay as it was
+    told.clear()
+    graded(course, tell=told.append)
+    assert told[0].startswith("ann: graded") and "person" not in told[0]
+    assert float(told[0].split(", ")[1].split(" of ")[0]) > 2.5
+
+
 def test_a_second_grader_is_refused_while_one_writes(course):
     submit(course, "ann")
     with open(course / ".grading.lock", "a") as file:
