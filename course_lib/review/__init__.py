@@ -13,12 +13,12 @@ Each gives a tuple of findings, empty when there is nothing to say; `told` write
 needs the course's own tasks, nets or loops. `review_folder` reads what a script left in files.
 """
 
+from course_lib.review.answers import calibration, sureness
 from course_lib.review.finding import Finding, told
 from course_lib.review.folder import review_folder
 from course_lib.review.nets import frozen, prepared, preprocessing
 from course_lib.review.runs import tested, tried
 from course_lib.review.splits import balance, leaks
-from course_lib.review.sureness import calibration, sureness
 
 __all__ = [
     "Finding",

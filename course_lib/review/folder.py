@@ -16,11 +16,11 @@ from pathlib import Path
 from course_lib import checks
 from course_lib.errors import CourseError
 from course_lib.facts import MEAN, STD, read_facts
+from course_lib.review.answers import calibration
 from course_lib.review.finding import Finding
 from course_lib.review.nets import frozen, preprocessing
 from course_lib.review.runs import tested, tried
 from course_lib.review.splits import balance, leaks
-from course_lib.review.sureness import calibration
 
 PARTS = ("train", "validation", "test")
 _SETTINGS = {
