@@ -2,6 +2,7 @@
 
     from course_lib import review
 
+    groups = review.join_copies(files, groups)          # before the split
     review.leaks({"train": learn, "validation": choose, "test": look}, groups=...)
     review.balance({"train": labels, ...}, classes)
     review.preprocessing(my_transform, weights.transforms())
@@ -16,6 +17,7 @@ needs the course's own tasks, nets or loops. `review_folder` reads what a script
 from course_lib.review.answers import calibration, sureness
 from course_lib.review.finding import Finding, told
 from course_lib.review.folder import review_folder
+from course_lib.review.joining import join_copies
 from course_lib.review.nets import frozen, prepared, preprocessing
 from course_lib.review.runs import tested, tried
 from course_lib.review.splits import balance, leaks
@@ -25,6 +27,7 @@ __all__ = [
     "balance",
     "calibration",
     "frozen",
+    "join_copies",
     "leaks",
     "prepared",
     "preprocessing",
