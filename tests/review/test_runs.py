@@ -41,6 +41,12 @@ def test_fewer_than_two_settings_are_no_tuning(kept, said):
     assert [one.check for one in found] == (["tuning"] if said else [])
 
 
+def test_a_repetition_with_another_seed_is_neither_a_rival_nor_a_setting():
+    lucky = {"name": "ratio 30 again", "kind": "seed", "validation": 0.99}
+    assert review.tried([*CLEAN, lucky], validation_pictures=1000) == ()
+    assert [one.check for one in review.tried([*CLEAN[:5], lucky])] == ["tuning"]
+
+
 @pytest.mark.parametrize(("pixels", "said"), [(0.939, False), (0.94, True)])
 def test_a_net_that_is_no_better_than_pixels_is_told(pixels, said):
     found = review.tried(changed(pixels={"validation": pixels}))
