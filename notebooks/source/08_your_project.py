@@ -708,7 +708,7 @@ display(Markdown(card.replace("# ", "### ", 1)))
 # ## 15. Somebody else looks
 #
 # The same checks, from files alone: whoever has the folder can run `course review my_project`, also on what a script
-# without this course has written. [docs/project.md](../docs/project.md) has the columns.
+# without this course has written. `docs/project.md` has the columns.
 
 # %%
 with (PROJECT / "pictures.csv").open("w", newline="", encoding="utf-8") as opened:
