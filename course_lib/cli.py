@@ -23,6 +23,7 @@ COMMANDS = (
     ("tasks", "course_lib.commands.tasks", "list the target tasks that load_task knows"),
     ("claims", "course_lib.commands.claims", "list, measure and check the claims"),
     ("predict", "course_lib.commands.predict", "answers of a saved model for a folder, as CSV"),
+    ("review", "course_lib.commands.review", "check the files that a project of your own left"),
     ("quiz", "course_lib.grading.cli", "build, grade and report the graded quizzes"),
     ("pretrain", "course_lib.commands.pretrain", "pretrain WorldNet on the image world"),
     (

@@ -25,7 +25,7 @@ from course_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 PLOTLY = "application/vnd.plotly.v1+json"
-DOCS = ("class", "teaching", "grading", "accessibility")
+DOCS = ("class", "teaching", "project", "grading", "accessibility")
 
 
 def make(root: Path, folder: Path, live: bool = True) -> list[Path]:

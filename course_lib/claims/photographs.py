@@ -17,6 +17,7 @@ from course_lib.train import strategies as S
 RESULTS = Path(__file__).parent / "results"
 PRESETS_ROWS, RATIOS_ROWS = RESULTS / "presets.json", RESULTS / "ratios.json"
 FORGOTTEN_ROWS = RESULTS / "forgotten.json"
+PROJECTS_ROWS = RESULTS / "projects.json"
 PRESETS = (S.FINE_TUNING, S.FULL_FINE_TUNING, S.LP_FT, S.GRADUAL_UNFREEZING, S.LAYERWISE_DECAY)
 # Is one rate for everything, or a ratio of 10, safe at a rate that suits a new head? Rule, fixed
 # before the rows: it ruins the net when the 95 % interval (Student, over draws) of full fine-tuning
@@ -157,6 +158,26 @@ def _head_alone(row: dict) -> bool:
 def _setting(trial: dict) -> str:
     learns = f", {LEARNING}" if trial.get("batch_norm") == "train" else ""
     return f"ratio {trial.get('head_lr_ratio', math.inf):g}{learns}"
+
+
+def projects_table(path: Path = PROJECTS_ROWS) -> str:
+    """What lesson 08 wrote into runs.csv on folders of photographs, as a Markdown table."""
+    if not path.exists():
+        return "*Not measured yet on photographs: run this lesson with `COURSE_FOLDER=FOLDER`.*"
+    rows = rows_of(path)
+    lines = ["| folder | run | validation | test |", "|---|---|--:|--:|"]
+    for row in rows:
+        test = "" if row["test"] is None else f"{row['test']:.3f}"
+        lines.append(
+            f"| {_title(row['folder'])} | {row['name']} | {row['validation']:.3f} | {test} |"
+        )
+    about = [
+        f"*{_title(folder)}: {facts['pictures']} pictures, {facts['groups']} groups when "
+        f"near-duplicates count as one; test interval {facts['low']:.3f} to {facts['high']:.3f}.*"
+        for folder, facts in json.loads(path.read_text(encoding="utf-8"))["folders"].items()
+    ]
+    net = "*Net: an ImageNet MobileNetV2, its last blocks tuned on dogs, at 160 pixels.*"
+    return "\n".join(lines) + "\n\n" + " ".join([*about, net])
 
 
 def _title(folder: str) -> str:
