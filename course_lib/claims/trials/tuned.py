@@ -1,6 +1,6 @@
 """One strategy at rates that were chosen on other draws, measured on pictures of its own draw.
 
-The trial of C36, whose task is drawn by course_lib.world and never run out.
+The trial of C11 and C36, whose tasks are drawn by course_lib.world and never run out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -129,3 +129,41 @@ def depth_trials(size: dict) -> list[dict]:
     ]
     missing = [{**one, "frozen": None} for one in baselines(size, size["train"])]
     return lanes(size, rivals) + missing
+
+
+# ---- C11: whether the head goes first -----------------------------------------------------------
+
+LP_FT = S.LP_FT.name
+HEAD_EPOCHS = 6  # of the head alone, before as many epochs of everything as its rival has
+TWO_AXES: Grid = {"rate": (3e-3, 1e-2), "ratio": (1.0, 10.0, 100.0)}
+FULL_EPOCHS = 12
+AFTER_HEAD = {"head_epochs": HEAD_EPOCHS, "epochs": HEAD_EPOCHS + FULL_EPOCHS}
+FIRST = Tuning(
+    "C11",
+    tried,
+    rivals={
+        shared.FULL: {**SHAPES, "train": 100, "strategy": shared.FULL, "epochs": FULL_EPOCHS},
+        LP_FT: {**SHAPES, "train": 100, "strategy": LP_FT, **AFTER_HEAD},
+        shared.HEAD_ONLY: {
+            **SHAPES, "train": 100, "strategy": shared.HEAD_ONLY, "epochs": FULL_EPOCHS,
+        },
+    },
+    grids={shared.FULL: TWO_AXES, LP_FT: TWO_AXES, shared.HEAD_ONLY: {"rate": TWO_AXES["rate"]}},
+)  # fmt: skip
+
+
+def head_first_trials(size: dict) -> list[dict]:
+    """The head alone, everything at once, and the head first, by day and at night."""
+    epochs, head = size["epochs"], size["head_epochs"]
+    of_its_own = {LP_FT: {"head_epochs": head, "epochs": head + epochs}}
+    rivals = [
+        {
+            **{key: size[key] for key in ("batch", "train", "epochs")},
+            "strategy": name,
+            "night": True,
+            **of_its_own.get(name, {}),
+            **setting_of(FIRST, name, size["settings"]),
+        }
+        for name in (shared.HEAD_ONLY, shared.FULL, LP_FT)
+    ]
+    return lanes(size, rivals) + baselines(size, size["train"])
