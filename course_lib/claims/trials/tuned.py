@@ -21,6 +21,9 @@ from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
 FRESH = 500_000  # draws of training pictures from this one on are measured on
+# Entry of a trial -> the field of a Strategy that it sets.
+FIELDS = {"rate": "lr", "ratio": "head_lr_ratio", "head_epochs": "head_epochs"}
+NIGHT = "night-shapes"
 
 
 def fresh(task: str, n: int, seed: int) -> Split:
@@ -29,11 +32,11 @@ def fresh(task: str, n: int, seed: int) -> Split:
 
 
 def strategy_of(trial: dict) -> S.Strategy:
-    """The trial's strategy at its rate. frozen: how many of the first stages stay as they are."""
-    strategy = replace(shared.STRATEGIES[trial["strategy"]], lr=trial["rate"])
-    if "frozen" not in trial:
-        return strategy
-    return replace(strategy, trainable=len(shared.backbone().stage_names) - trial["frozen"])
+    """The trial's strategy with the fields that the trial sets. frozen: how many stages stay."""
+    fields = {field: trial[entry] for entry, field in FIELDS.items() if entry in trial}
+    if "frozen" in trial:
+        fields["trainable"] = len(shared.backbone().stage_names) - trial["frozen"]
+    return replace(shared.STRATEGIES[trial["strategy"]], **fields)
 
 
 def run_of(trial: dict) -> Run:
@@ -58,14 +61,15 @@ def tried(trial: dict) -> dict:
 def trained(trial: dict) -> dict:
     """A strategy or a baseline on fresh test pictures.
 
-    trial: task, train, seed, strategy, test_pictures; but for baselines also epochs, batch, rate
-    and what strategy_of takes.
+    trial: task, train, seed, strategy, test_pictures; but for baselines epochs, batch and rate, and
+    where they are not the strategy's own ratio, head_epochs, frozen. night: also measure shifted,
+    the accuracy on as many pictures of the same classes at night.
     """
     test = fresh(trial["task"], trial["test_pictures"], trial["seed"])
     if trial["strategy"] in BASELINES:
         return _baseline(trial, test)
     run = run_of(trial)
-    return {
+    found = {
         "test": evaluate(run.model, test),
         "train_accuracy": run.history[-1].accuracy,
         "loss": run.history[-1].loss,
@@ -73,6 +77,9 @@ def trained(trial: dict) -> dict:
         "epoch": float(np.median([epoch.seconds for epoch in run.history[1:]])),
         "trainable_parameters": run.trainable_parameters,
     }
+    if trial.get("night"):
+        found["shifted"] = evaluate(run.model, fresh(NIGHT, trial["test_pictures"], trial["seed"]))
+    return found
 
 
 def _baseline(trial: dict, test: Split) -> dict:
