@@ -142,7 +142,7 @@ def depth_trials(size: dict) -> list[dict]:
 
 LP_FT = S.LP_FT.name
 HEAD_EPOCHS = 6  # of the head alone, before as many epochs of everything as its rival has
-TWO_AXES: Grid = {"rate": (3e-3, 1e-2), "ratio": (1.0, 10.0, 100.0)}
+TWO_AXES: Grid = {"rate": (3e-3, 1e-2), "ratio": (10.0, 100.0)}
 FULL_EPOCHS = 12
 AFTER_HEAD = {"head_epochs": HEAD_EPOCHS, "epochs": HEAD_EPOCHS + FULL_EPOCHS}
 FIRST = Tuning(
