@@ -312,8 +312,9 @@ C11 = Claim(
     note="No training or validation picture shows the night. Head first is the published recipe: a "
     "stage of the head alone, then as many passes over everything, at one rate and with a "
     "schedule anew, as its rival has. Both choose the rates of head and backbone among four pairs "
-    "and further ones where the best lay on an edge, by day, on three other draws (it was six pairs; "
-    "one rate for all was left out when its first trials had ended at 28 and 17 %). The first "
+    "and further ones where the best lay on an edge, by day, on three other draws. (There were six "
+    "pairs; one rate for all left them when its first two trials had ended at 28 and 17 %.) The "
+    "first "
     "edition had one schedule for both, so that its backbone learnt less; its rows (+15 points at"
     " night, draws 12 points apart, for which eight tell 14 points) were known. Fresh test "
     "pictures per draw. One pretraining seed.",

@@ -25,7 +25,6 @@ from course_lib.claims.trials.methods import (
     SOURCE,
     TRANSLATION,
     method_of,
-    with_gap,
 )
 from course_lib.claims.trials.transfer import backbone
 from course_lib.data.split import Split
