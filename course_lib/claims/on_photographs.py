@@ -6,9 +6,11 @@ rows that two other scripts had stored before there was a rule here, and its not
 A learner's own rows (COURSE_TRACK=photos: another net, other pictures) are never mixed with these.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,7 +20,7 @@ from course_lib.claims.lesson03 import C14, C15
 from course_lib.claims.lesson04 import C18
 from course_lib.claims.trials.rates import DIFFERENTIAL, LARGE, overwriting_trials
 from course_lib.claims.trials.transfer import FULL
-from course_lib.lab import store
+from course_lib.lab import cache, store
 from course_lib.lab.claim import Claim, Result, as_they_are, result_of
 from course_lib.lab.plots import Bars
 from course_lib.lab.quantities import DRAW, value
@@ -118,7 +120,7 @@ def _ruined(folder: str, ratio: float) -> Part:
     )
 
 
-FROM_SCRIPTS: dict[str, tuple[Claim, Callable[[], pd.DataFrame]]] = {
+FROM_SCRIPTS: dict[str, tuple[Claim, Callable[[], pd.DataFrame], Path]] = {
     "C15": (
         replace(
             C15,
@@ -134,6 +136,7 @@ FROM_SCRIPTS: dict[str, tuple[Claim, Callable[[], pd.DataFrame]]] = {
             "no rate is tuned here. Batch norm's statistics are held still.",
         ),
         ratio_rows,
+        photographs.RATIOS_ROWS,
     ),
     "C18": (
         replace(
@@ -151,8 +154,17 @@ FROM_SCRIPTS: dict[str, tuple[Claim, Callable[[], pd.DataFrame]]] = {
             "photographs.",
         ),
         forgotten_rows,
+        photographs.FORGOTTEN_ROWS,
     ),
 }  # fmt: skip
+
+
+def _about(path: Path) -> dict:
+    """What a script's file says of its rows; it does not say when they were measured."""
+    made = json.loads(path.read_text(encoding="utf-8"))
+    made_with = {"code": "rows of a script", "date": "day not kept", **made["made_with"]}
+    hashed = cache.checksum({"rows": made["rows"]})[:8]
+    return {**made_with, "weights": made["net"]["sha256"], "hash": hashed}
 
 
 @lru_cache(maxsize=1)
@@ -162,16 +174,24 @@ def stored() -> dict[str, Result]:
     for tag, claim in MEASURED.items():
         if store.path_of(tag, FOLDER).exists():
             found[tag] = store.stored_result(claim, PHOTOGRAPHS, FOLDER)
-    for tag, (claim, rows) in FROM_SCRIPTS.items():
-        found[tag] = result_of(claim, rows(), all_of_them=True, track=PHOTOGRAPHS.name)
+    for tag, (claim, rows, path) in FROM_SCRIPTS.items():
+        about = {"track": PHOTOGRAPHS.name, "stored": _about(path)}
+        found[tag] = result_of(claim, rows(), all_of_them=True, **about)
     return dict(sorted(found.items()))
 
 
-def beside(tag: str, world: Result | None) -> str:
-    """One sentence: what photographs say of a claim, above all where they disagree."""
+def beside(tag: str, verdict: str) -> str:
+    """A sentence or two: what photographs say of a claim whose verdict in the image world is given;
+    empty where it was not asked there."""
     there = stored().get(tag)
     if there is None:
         return ""
-    agrees = world is not None and there.verdict == world.verdict
-    how = "agree" if agrees else "say otherwise" if world is not None else "say"
-    return f"On photographs ({NET}) the rows {how}: {there.told}"
+    said = f"On photographs ({NET}): {there.told}"
+    if there.claim.statement != claim_of(tag).statement:
+        return f"{said} What was asked there: *{there.claim.statement}*"
+    return said if there.verdict == verdict else f"The two instruments disagree. {said}"
+
+
+def claim_of(tag: str) -> Claim:
+    """The claim as it is asked in the image world."""
+    return {one.tag: one for one in (C06, C10, C14, C15, C18)}[tag]
