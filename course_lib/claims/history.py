@@ -23,6 +23,8 @@ OPEN = NO_PARTS + "one that is undecided leaves the claim undecided. The rows ar
 REASONS = {
     **dict.fromkeys(("C04", "C09", "C20", "C24", "C27", "C27b", "C37"), REFUTES),
     **dict.fromkeys(("C13", "C16", "C21", "C25", "C28", "C29", "C38"), OPEN),
+    "C11": "New rows: two stages as published instead of one schedule for both, the rates of each "
+    "rival tuned by day, eight draws, fresh test pictures. Draws lie 2 points apart, not 12.",
     "C15": "New rows: eight draws, every ratio at a rate chosen on other draws, grids that grow "
     "beyond their edges, and equality asked for.",
     "C19": "New rows: the first edition compared methods at different rates. Now each is tuned "

@@ -1,4 +1,4 @@
-"""The ledger as a page, docs/ledger.md: made from the stored rows, so that it says what they say."""
+"""The ledger as a page, docs/ledger.md: made from the stored rows, so that it says what they do."""
 
 from collections.abc import Iterable
 

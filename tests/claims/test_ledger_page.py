@@ -54,3 +54,21 @@ def test_a_lesson_says_it_in_a_sentence_where_the_instruments_disagree(verdict):
 def test_another_question_is_not_called_a_disagreement():
     said = on_photographs.beside("C15", "undecided")
     assert "What was asked there" in said and "disagree" not in said
+
+
+def test_rules_for_rows_of_scripts_ask_what_their_notes_say():
+    def asked(tag):
+        return [
+            (part.above, part.below, part.within)
+            for part in on_photographs.FROM_SCRIPTS[tag][0].primary
+        ]
+
+    assert asked("C15") == [(None, -0.1, None)] * 4
+    assert asked("C18") == [(0.05, None, None)]
+
+
+def test_ruin_is_judged_against_the_head_alone_of_the_same_draw():
+    rows = on_photographs.ratio_rows()
+    one = on_photographs.FROM_SCRIPTS["C15"][0].primary[0]  # ants and bees, ratio 1
+    mine = rows[rows["folder"] == "ants_bees"].set_index(["ratio", "seed"])["test"]
+    assert one.quantity(rows).tolist() == pytest.approx((mine[1.0] - mine[0.0]).tolist())
