@@ -85,11 +85,14 @@ def _found(claim: Claim, result: Result | None, track: str) -> list[str]:
         f"{rows}: {about['code']}, {about['date']}, torch {about['torch']}, "
         f"{about['processor']}, weights {about['weights'][:8]}."
     )
+    asked = result.claim.statement != claim.statement
     return [
+        *([f"What was asked there: {result.claim.statement}"] if asked else []),
         f"**{result.verdict.capitalize()}.** {result.sentence}",
         data["text/html"],
         _fold("Every part of the rule, judged", markdown_table(result.judgements())),
         _fold("The numbers of the chart", markdown_table(result.table())),
+        *([result.claim.note] if result.claim.note != claim.note else []),
         made,
     ]
 

@@ -9,6 +9,7 @@ measures the trials and judges them; `course claims run C06` does the same at fu
 the rows. One file holds the claims of a lesson; trials/ holds what a trial measures.
 """
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -71,18 +72,29 @@ def stored_result(tag: str, track: str = "world", folder: Path | None = None) ->
 
 
 def show_claim(tag: str, mine: Result | None = None) -> None:
-    """One result per claim: full-size chart and sentence, the own run beside it."""
-    showing.show_claim(claim(tag), mine)
+    """One result per claim: full-size chart and sentence, the own run beside it, and a sentence on
+    what photographs gave."""
+    showing.show_claim(claim(tag), mine, partial(_photographs().beside, tag))
+
+
+def _photographs():
+    """Imported when asked for, as lessons are: it needs their claims."""
+    return import_module("course_lib.claims.on_photographs")
 
 
 def stored_results(folder: Path | None = None, track: str = "world") -> dict[str, Result | None]:
-    """Every claim by tag with its stored run on a track, or None where there is none to judge."""
+    """Every claim by tag with its stored run on a track, or None where there is none to judge.
+
+    On photographs these are the runs of claims.on_photographs, where there are any.
+    """
     results: dict[str, Result | None] = {}
     for tag, one in claims().items():
         try:
             results[tag] = store.stored_result(one, track, folder)
         except store.Unfinished:
             results[tag] = None
+    if track == "photos" and folder is None:
+        results.update(_photographs().stored())
     return results
 
 

@@ -33,10 +33,14 @@ from course_lib.claims.trials.transfer import (
 )
 from course_lib.claims.trials.tuned import (
     DEEPER,
+    FIRST,
+    FULL_EPOCHS,
+    HEAD_EPOCHS,
+    LP_FT,
     depth_trials,
+    head_first_trials,
     trained,
 )
-from course_lib.claims.trials.unfreezing import LP_FT, head_first, head_first_trials
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import BASELINES, PIXELS, RANDOM
 from course_lib.lab.plots import Bars, Lines
@@ -279,28 +283,42 @@ C10 = Claim(
 C11 = Claim(
     tag="C11",
     lesson="02",
-    statement="Head first, then unfreeze (LP-FT) beats unfreezing at once, most of all under shift "
-    "(Kumar et al. 2022).",
+    statement="Head first, then everything (LP-FT) beats everything at once under shift (Kumar et "
+    "al. 2022).",
     primary=(
-        Part("head first minus at once, by day as in training",
-             value("test", strategy=LP_FT) - value("test", strategy=FULL), above=0.0),
         Part("head first minus at once, at night",
-             value("shifted", strategy=LP_FT) - value("shifted", strategy=FULL), above=0.0),
+             value("shifted", strategy=LP_FT) - value("shifted", strategy=FULL), above=0.02,
+             matters=0.05),
     ),
     details=(
+        Part("head first minus at once, by day as in training",
+             value("test", strategy=LP_FT) - value("test", strategy=FULL), within=0.02),
+        Part("head first minus the head alone, at night",
+             value("shifted", strategy=LP_FT) - value("shifted", strategy=HEAD_ONLY), above=0.0),
         Part("head first minus pixels, by day",
              value("test", strategy=LP_FT) - value("test", strategy=PIXELS), above=0.0),
     ),
     trials=head_first_trials,
-    measure=head_first,
+    measure=trained,
+    tuning=FIRST,
     plot=Bars("strategy", {"test": "test accuracy by day, as in training",
                            "shifted": "test accuracy at night: the shift"},
               title="Head first? {train} labels"),
-    live={**SIMILAR, "train": 60, "seeds": (0, 1, 2), "epochs": 6},
-    quick={**SIMILAR, "train": 36, "seeds": (0,), "epochs": 2},
-    full={**SIMILAR, "train": 100, "seeds": (0, 1, 2, 3, 4), "epochs": 12},
-    note="No training picture shows the night. Equal rates and passes; with head first the head "
-    "has half of them alone.",
+    live={**SIMILAR, "train": 60, "seeds": (0, 1, 2), "epochs": 6, "head_epochs": 3,
+          "test_pictures": 300, "settings": {}},
+    quick={**SIMILAR, "train": 36, "seeds": (0, 1), "epochs": 2, "head_epochs": 1,
+           "test_pictures": 60, "settings": {}},
+    full={**SIMILAR, "train": 100, "seeds": tuple(range(8)), "epochs": FULL_EPOCHS,
+          "head_epochs": HEAD_EPOCHS, "test_pictures": 1_000, "settings": {}},
+    note="No training or validation picture shows the night. Head first is the published recipe: a "
+    "stage of the head alone, then as many passes over everything, at one rate and with a "
+    "schedule anew, as its rival has. Both choose the rates of head and backbone among four pairs "
+    "and further ones where the best lay on an edge, by day, on three other draws. (There were six "
+    "pairs; one rate for all left them when its first two trials had ended at 28 and 17 %.) The "
+    "first "
+    "edition had one schedule for both, so that its backbone learnt less; its rows (+15 points at"
+    " night, draws 12 points apart, for which eight tell 14 points) were known. Fresh test "
+    "pictures per draw. One pretraining seed.",
 )  # fmt: skip
 
 behind = most(SCRATCH) - best_on_average(most(HEAD_ONLY), most(FULL))

@@ -15,6 +15,7 @@ from course_lib.claims.trials.methods import (
     SOURCE,
     TENT,
     TRANSLATION,
+    with_gap,
 )
 from course_lib.lab.claim import Claim
 from course_lib.lab.plots import Bars, Dots, Lines
@@ -39,15 +40,19 @@ C22 = Claim(
     statement="On digits over photographs adversarial training closes half of the gap between "
     "source-only and an oracle.",
     primary=(
+        Part("DANN: share of the gap closed", value("closed", method=DANN), above=0.5, unit=SHARE),
+    ),
+    details=(
+        Part("DANN: share of the gap closed, against the published one",
+             value("closed", method=DANN), above=PUBLISHED, unit=SHARE),
         *(
             Part(f"{name}: share of the gap closed", value("closed", method=name), above=0.0,
                  unit=SHARE)
             for name in RIVALS
+            if name != DANN
         ),
-        Part("DANN: share of the gap closed, against the published one",
-             value("closed", method=DANN), above=PUBLISHED, unit=SHARE),
-        Part("best method: share of the gap closed, against the published one of DANN",
-             value("closed", place=1), above=PUBLISHED, unit=SHARE),
+        Part(f"{BOTH} minus DANN, share of the gap closed",
+             value("closed", method=BOTH) - value("closed", method=DANN), above=0.0, unit=SHARE),
     ),
     trials=digits.grid,
     measure=digits.adapted_digits,
@@ -83,9 +88,11 @@ C22 = Claim(
         "lr": RATE,
     },
     note="The gap is the oracle less source-only, draw by draw. One recipe for all, no method is "
-    "tuned, no target label is used in training. The best method is the one with the highest mean "
-    "on the test pictures, which favours it. Network, step size, picture size and the number of "
-    "steps were settled with an eye on the target, for all methods at once.",
+    "tuned, no target label is used in training. Network, step size, picture size and the number "
+    "of steps (4,000, then 8,000) were settled with an eye on the target, for all methods at once. "
+    "The rows are those of the first edition, whose rule asked every method and the best one by "
+    "test accuracy; this one was written with them in view. To replicate it on fresh draws, nine "
+    "would be needed (shares lie 12 points apart, 13 above the half), some 45 minutes of a core.",
 )  # fmt: skip
 
 middle_of_the_gap = (test(SOURCE) + test(ORACLE)) / 2
@@ -95,37 +102,45 @@ C23 = Claim(
     lesson="05",
     statement="From day to night, adapting without night labels closes most of the gap.",
     primary=(
-        Part("best method minus the middle between source-only and oracle",
-             value("test", place=1) - middle_of_the_gap, above=0.0),
-        Part("best method minus the second", value("test", place=1) - value("test", place=2),
-             above=0.0),
+        Part("AdaBN minus the middle between source-only and oracle",
+             test(ADABN) - middle_of_the_gap, above=0.0),
     ),
     details=(
-        Part("best method minus a new head on the frozen backbone",
-             value("test", place=1) - test(HEAD_ONLY), above=0.0),
+        *(
+            Part(f"{name} minus the middle between source-only and oracle",
+                 test(name) - middle_of_the_gap, above=0.0)
+            for name in (TENT, CORAL, DANN, SELF, CONTINUED)
+        ),
+        Part("AdaBN minus a new head on the frozen backbone", test(ADABN) - test(HEAD_ONLY),
+             above=0.0),
     ),
     trials=night.grid,
     measure=night.adapted_to_night,
-    tidy=night.by_place,
+    tidy=with_gap,
     plot=Bars(
         "method",
         {"test": "test accuracy at night", "source_validation": "validation accuracy by day"},
         title="{pictures} labelled day pictures",
     ),
-    live={**NIGHT, "seeds": (0, 1), "methods": (HEAD_ONLY, SOURCE, ADABN, ORACLE), "steps": 24},
+    live={**NIGHT, "seeds": (0, 1), "methods": (HEAD_ONLY, SOURCE, ADABN, ORACLE), "steps": 24,
+          "test_pictures": 300},
     quick={**NIGHT, "seeds": (0, 1), "pictures": 60, "methods": (SOURCE, ADABN, ORACLE),
-           "steps": 6},
+           "steps": 6, "test_pictures": 60},
     full={
         **NIGHT,
-        "seeds": (0, 1, 2, 3, 4),
-        "methods": (HEAD_ONLY, SOURCE, ADABN, TENT, CORAL, MMD, DANN, SELF, TRANSLATION, CONTINUED,
-                    ORACLE),
+        "seeds": (5, 6, 7, 8, 9),
+        "methods": (HEAD_ONLY, SOURCE, ADABN, TENT, CORAL, DANN, SELF, CONTINUED, ORACLE),
         "steps": 50,
+        "test_pictures": 1_000,
     },
     why_not=BY_DAY_AND_NIGHT,
-    note="Best and second are the methods with the highest means on the test pictures, which "
-    "favours the best. The new head changes no statistics and is no adaptation: it takes no part "
-    "in the ranking.",
+    note="The protocol is that of the first edition, where it had been settled with an eye on the "
+    "target; now it is frozen, and draws and night test pictures are fresh. AdaBN, the simplest "
+    "method, stands for all: the first edition asked for the best by test accuracy and a lead over "
+    "the second, and its rows (AdaBN 9 points above the middle, draws 5 apart, for which five tell "
+    "9) were known. Left out to save time: MMD, which did as CORAL did, and translation, which "
+    "is the subject of C25. The new head changes no statistics and is no adaptation. One "
+    "pretraining seed.",
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """One result per claim in a lesson: the stored full-size chart, and beside it the learner's own."""
 
+from collections.abc import Callable
+
 from course_lib.errors import CourseError
 from course_lib.lab import store
 from course_lib.lab.claim import Claim, Result
@@ -7,11 +9,14 @@ from course_lib.lab.claim import Claim, Result
 LAB_BOOK = "90_lab_book.ipynb"
 
 
-def show_claim(claim: Claim, mine: Result | None = None) -> None:
+def show_claim(
+    claim: Claim, mine: Result | None = None, beside: Callable[[str], str] | None = None
+) -> None:
     """The full-size result with its chart and one plain sentence; rule, interval and rows fold.
 
     mine: the learner's own small run: the text says whether it agrees, and why it may not. Where
     nothing is stored yet, mine is what is shown.
+    beside: verdict -> what the other instrument says, or nothing.
     """
     from IPython.display import Markdown, display
 
@@ -30,6 +35,8 @@ def show_claim(claim: Claim, mine: Result | None = None) -> None:
         lines.append(f"Full size, {_draws(stored)}: {stored.told}")
     if mine:
         lines.append(f"Your run just now, {_draws(mine)}: {mine.told} {difference(mine, stored)}")
+    if beside and shown.track == "world" and (other := beside(shown.verdict)):
+        lines.append(other)
     lines.append(f"[Why do we believe that?]({LAB_BOOK}#{claim.tag})")
     display(Markdown("\n\n".join([*lines, shown.folded()])))
 

@@ -32,7 +32,7 @@ def key(measure: Callable, trial: dict, labels: Sequence[str] = ()) -> dict:
         "measure": measure.__name__,
         "trial": asked,
         "track": track.name,
-        "weights": weights(track.backbone),
+        "weights": track.sha256 or weights(track.backbone),
         "code": CODE,
     }
 
@@ -68,7 +68,7 @@ def kept(maxsize: int) -> Callable:
         @wraps(function)
         def outer(*args, **more):
             track = tracks.current()
-            return inner(f"{track.name} {weights(track.backbone)}", *args, **more)
+            return inner(f"{track.name} {track.sha256 or weights(track.backbone)}", *args, **more)
 
         outer.cache_clear = inner.cache_clear  # type: ignore[attr-defined]
         return outer

@@ -41,7 +41,7 @@ def ledger(
     for tag, claim in claims.items():
         mine, real = world.get(tag), photos.get(tag)
         stored = mine.stored if mine else {}
-        no_photos = f"not there: needs {claim.why_not}" if claim.why_not else "not set up there"
+        no_photos = f"not there: needs {claim.why_not}" if claim.why_not else "not measured there"
         lines.append(
             {
                 "claim": tag,

@@ -30,12 +30,15 @@ class Track:
     """Which backbone and which tasks a lesson uses.
 
     tasks: names for load_task by role. domains: names for load_domains, a task in two domains each.
+    sha256: of the weights, where they are a file of somebody's own: then rows name that file, and
+    only who has it can measure.
     """
 
     name: str
     backbone: str
     tasks: dict[str, str]
     domains: dict[str, str]
+    sha256: str = ""
 
     def load_backbone(self, name: str | None = None) -> "Backbone":
         """The track's pretrained backbone, or another of load_backbone's."""

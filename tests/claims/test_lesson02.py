@@ -211,7 +211,7 @@ def test_early_and_late_blocks_change_sides_when_the_classes_are_renamed():
     assert found == pytest.approx([-0.3, -0.3, 0.3])
 
 
-# ---- C36: settings from other draws, pictures of each draw's own ---------------------------
+# ---- C11, C36: settings from other draws, pictures of each draw's own ---------------------------
 
 
 def test_each_draw_is_tested_on_pictures_of_its_own():
@@ -224,8 +224,16 @@ def test_each_draw_is_tested_on_pictures_of_its_own():
     assert torch.bincount(first.labels, minlength=6).tolist() == [2] * 6
 
 
-def test_a_trial_sets_rate_and_depth_of_its_strategy():
-    trial = {"strategy": FULL, "rate": 1e-3}
-    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3)
-    assert tuned.strategy_of({**trial, "frozen": 5}).trainable == 0
-    assert tuned.strategy_of({**trial, "frozen": 1}).trainable == 4
+def test_a_trial_sets_the_fields_of_its_strategy():
+    trial = {"strategy": FULL, "rate": 1e-3, "ratio": 100.0}
+    assert tuned.strategy_of(trial) == replace(S.FULL_FINE_TUNING, lr=1e-3, head_lr_ratio=100.0)
+    assert tuned.strategy_of({"strategy": FULL, "rate": 1e-3, "frozen": 5}).trainable == 0
+    assert tuned.strategy_of({"strategy": FULL, "rate": 1e-3, "frozen": 1}).trainable == 4
+
+
+def test_head_first_has_as_many_passes_over_everything_as_its_rival():
+    given = {name: {"rate": 1e-2} for name in tuned.FIRST.grids}
+    trials = tuned.head_first_trials({**lesson02.C11.full, "settings": given, "seeds": (0,)})
+    of = {trial["strategy"]: trial for trial in trials}
+    after_head = of[tuned.LP_FT]["epochs"] - of[tuned.LP_FT]["head_epochs"]
+    assert after_head == of[FULL]["epochs"] and of[tuned.LP_FT]["head_epochs"] > 0

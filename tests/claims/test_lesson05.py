@@ -71,15 +71,10 @@ def test_rows_that_have_no_oracle_are_not_judged_by_the_gap(claim):
     assert result.verdict == UNDECIDED and not result.judged
 
 
-@pytest.mark.parametrize(
-    ("dann", "best", "against"),
-    [(0.85, 0.88, (HOLDS, HOLDS)), (0.6, 0.88, (REFUTED, HOLDS)), (0.4, 0.45, (REFUTED,) * 2)],
-)
-def test_c22_judges_every_method_dann_and_the_best(dann, best, against):
-    found = verdicts(C22, planted({SOURCE: 0.5, DANN: dann, SELF: best, ORACLE: 0.9}))
-    assert len(found) == 4
-    assert found["DANN: share of the gap closed"] == (HOLDS if dann > 0.5 else REFUTED)
-    assert tuple(found.values())[-2:] == against
+@pytest.mark.parametrize(("dann", "verdict"), [(0.85, HOLDS), (0.7, UNDECIDED), (0.6, REFUTED)])
+def test_c22_asks_whether_dann_closes_half_of_the_gap(dann, verdict):
+    rows = planted({SOURCE: 0.5, DANN: dann, SELF: 0.88, ORACLE: 0.9})
+    assert list(verdicts(C22, rows).values()) == [verdict]
 
 
 def test_the_bands_of_brightness_get_a_column_each():
@@ -88,15 +83,17 @@ def test_the_bands_of_brightness_get_a_column_each():
     assert rows[rows["method"] == DANN]["dark"].tolist() == pytest.approx([0.6] * 3)
 
 
-def test_c23_asks_for_half_of_the_gap_and_a_clear_winner():
-    clear = planted({SOURCE: 0.6, "AdaBN": 0.9, "CORAL": 0.8, ORACLE: 0.92})
-    assert list(verdicts(C23, clear).values()) == [HOLDS, HOLDS]
-    close = planted({SOURCE: 0.6, "AdaBN": 0.9, "CORAL": 0.899, ORACLE: 0.92})
-    assert list(verdicts(C23, close).values()) == [HOLDS, UNDECIDED]
-    far = planted({SOURCE: 0.6, "AdaBN": 0.7, "CORAL": 0.65, ORACLE: 0.92})
-    assert list(verdicts(C23, far).values()) == [REFUTED, HOLDS]
-    alone = planted({SOURCE: 0.6, "AdaBN": 0.9, ORACLE: 0.92})
-    assert len(verdicts(C23, alone)) == 1  # a winner is not compared with itself
+def test_c23_asks_whether_adabn_closes_half_of_the_gap_whatever_others_do():
+    for adabn, verdict in ((0.9, HOLDS), (0.76, UNDECIDED), (0.7, REFUTED)):
+        rows = planted({SOURCE: 0.6, "AdaBN": adabn, "CORAL": 0.8, ORACLE: 0.92})
+        assert list(verdicts(C23, rows).values()) == [verdict]
+
+
+def test_night_pictures_that_are_measured_on_are_nobodys_training_pictures():
+    measured = night.night_pictures(12, 5)
+    domains_, other = night.domains_of(40, 5), night.night_pictures(12, 6)
+    for seen in (domains_.target, domains_.test.pictures, other.pictures):
+        assert not (measured.pictures[:, None] == seen[None]).flatten(2).all(2).any()
 
 
 def test_the_bands_of_brightness_cover_every_test_picture():
@@ -258,6 +255,7 @@ def small(monkeypatch):
     monkeypatch.setattr(night, "backbone", lambda: net)
     monkeypatch.setattr(night, "load_task", lambda name, train, seed: small_task(train))
     monkeypatch.setattr(night, "domains_of", lambda n, seed: domains(32, 3, n, seed))
+    monkeypatch.setattr(night, "night_pictures", lambda n, seed: domains(32, 3, n, seed).test)
     monkeypatch.setattr(night, "source_only", night.source_only.__wrapped__)
     monkeypatch.setattr(night, "unpaired", lambda n, seed: unpaired(12, seed))
     monkeypatch.setattr(night, "same_scenes", lambda n: same(4))

@@ -25,7 +25,7 @@ def test_the_table_names_every_claim_and_whether_it_has_a_stored_run(capsys, one
     assert main(["claims"]) == 0
     shown = capsys.readouterr().out
     assert "C99  Right is heavier.\n" in shown
-    assert "image world: not measured yet; photographs: not set up there" in shown
+    assert "image world: not measured yet; photographs: not measured there" in shown
 
 
 def test_a_study_is_measured_stored_and_listed_with_verdict_n_date_and_hash(capsys, one_claim):

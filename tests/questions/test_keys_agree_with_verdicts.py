@@ -32,7 +32,7 @@ WRITTEN_UNDER = {
     "C20": REFUTED,
     "C21": UNDECIDED,
     "C22": UNDECIDED,
-    "C23": UNDECIDED,
+    "C23": HOLDS,
     "C24": REFUTED,
     "C25": UNDECIDED,
     "C26": UNDECIDED,

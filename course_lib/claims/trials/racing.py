@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from course_lib.backbones import Backbone
 from course_lib.claims.trials import transfer as shared
-from course_lib.data.task import quickly_validated
+from course_lib.data.task import Task, quickly_validated
 from course_lib.data.tasks import load_task
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.memory import kept_bytes
@@ -89,9 +90,15 @@ def cost_trials(size: dict) -> list[dict]:
 
 def cost(trial: dict) -> dict:
     """Seconds of the epochs after the first, parameters, and bytes held by one training step."""
+    task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    return cost_of(shared.backbone(), task, trial)
+
+
+def cost_of(model: Backbone, task: Task, trial: dict) -> dict:
+    """`cost` of this net on this task. trial: strategy, epochs, batch, seed, cache."""
     run = fit(
-        shared.backbone(),
-        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
+        model,
+        task,
         shared.STRATEGIES[trial["strategy"]],
         trial["epochs"],
         batch_size=trial["batch"],

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from course_lib.backbones import Backbone
 from course_lib.backbones.inference import predict
 from course_lib.claims.trials import sources
 from course_lib.claims.trials import transfer as shared
+from course_lib.data.split import Split
+from course_lib.data.task import Task
 from course_lib.data.tasks import load_task
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.quantities import DRAW
@@ -80,16 +83,21 @@ def overwriting(trial: dict) -> dict:
     if trial["name"] in BASELINES:
         return shared.baseline(trial, trial["name"])
     task = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    return overwritten(shared.backbone(), sources.source(trial["source_pictures"]), task, trial)
+
+
+def overwritten(model: Backbone, source: Split, task: Task, trial: dict) -> dict:
+    """`overwriting` of this net, whose head knows the labels of `source`, by this task."""
     strategy = S.Strategy(trial["name"], trainable="all", warmup=0.0, **OVERWRITING[trial["name"]])
     before = strategy.head_epochs * math.ceil(len(task.train.labels) / trial["batch"])
     meter = Meter(
-        shared.backbone(),
-        source=sources.source(trial["source_pictures"]),
+        model,
+        source=source,
         pictures=task.train.pictures[:32],
         every=tuple(before + step for step in trial["steps"]),
     )
     run = fit(
-        shared.backbone(),
+        model,
         task,
         strategy,
         strategy.head_epochs + trial["epochs"],

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_lib.backbones import Backbone, load_backbone
 from course_lib.backbones.inference import predict
+from course_lib.data.task import Task
 from course_lib.data.tasks import load_task
 from course_lib.lab import cache, tracks
 from course_lib.lab.looks import BASELINES, PIXELS
@@ -26,14 +27,19 @@ def transfer(trial: dict) -> dict:
     trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
     rates (multiples of the strategy's own rate; every strategy gets as many).
     """
-    from course_lib.train.tuning import tune
-
     if trial["strategy"] in BASELINES:
         return baseline(trial, trial["strategy"])
     target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    base = S.for_net(STRATEGIES[trial["strategy"]], backbone())
+    return transferred(backbone(), target, trial)
+
+
+def transferred(model: Backbone, target: Task, trial: dict) -> dict:
+    """A strategy from this net on this task, as in `transfer`."""
+    from course_lib.train.tuning import tune
+
+    base = S.for_net(STRATEGIES[trial["strategy"]], model)
     tuning = tune(
-        backbone(),
+        model,
         target,
         base,
         rates=[base.lr * rate for rate in trial["rates"]],
@@ -69,13 +75,16 @@ def baseline(trial: dict, name: str) -> dict:
 
 
 def _baseline(trial: dict) -> dict:
+    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    return baseline_of(backbone(), target, trial["name"], trial["seed"])
+
+
+def baseline_of(model: Backbone, target: Task, name: str, seed: int) -> dict:
+    """A baseline, by its name, on this task."""
     from course_lib.train.baselines import pixel_logistic_regression, random_frozen
 
-    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
     one = (
-        pixel_logistic_regression(target)
-        if trial["name"] == PIXELS
-        else random_frozen(backbone(), target, trial["seed"])
+        pixel_logistic_regression(target) if name == PIXELS else random_frozen(model, target, seed)
     )
     return {"test": one.test, "validation": one.validation, "seconds": one.seconds}
 

@@ -1,6 +1,6 @@
 """One strategy at rates that were chosen on other draws, measured on pictures of its own draw.
 
-The trial of C36, whose task is drawn by course_lib.world and never run out.
+The trial of C11 and C36, whose tasks are drawn by course_lib.world and never run out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,6 +21,9 @@ from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
 FRESH = 500_000  # draws of training pictures from this one on are measured on
+# Entry of a trial -> the field of a Strategy that it sets.
+FIELDS = {"rate": "lr", "ratio": "head_lr_ratio", "head_epochs": "head_epochs"}
+NIGHT = "night-shapes"
 
 
 def fresh(task: str, n: int, seed: int) -> Split:
@@ -29,11 +32,11 @@ def fresh(task: str, n: int, seed: int) -> Split:
 
 
 def strategy_of(trial: dict) -> S.Strategy:
-    """The trial's strategy at its rate. frozen: how many of the first stages stay as they are."""
-    strategy = replace(shared.STRATEGIES[trial["strategy"]], lr=trial["rate"])
-    if "frozen" not in trial:
-        return strategy
-    return replace(strategy, trainable=len(shared.backbone().stage_names) - trial["frozen"])
+    """The trial's strategy with the fields that the trial sets. frozen: how many stages stay."""
+    fields = {field: trial[entry] for entry, field in FIELDS.items() if entry in trial}
+    if "frozen" in trial:
+        fields["trainable"] = len(shared.backbone().stage_names) - trial["frozen"]
+    return replace(shared.STRATEGIES[trial["strategy"]], **fields)
 
 
 def run_of(trial: dict) -> Run:
@@ -58,14 +61,15 @@ def tried(trial: dict) -> dict:
 def trained(trial: dict) -> dict:
     """A strategy or a baseline on fresh test pictures.
 
-    trial: task, train, seed, strategy, test_pictures; but for baselines also epochs, batch, rate
-    and what strategy_of takes.
+    trial: task, train, seed, strategy, test_pictures; but for baselines epochs, batch and rate, and
+    where they are not the strategy's own ratio, head_epochs, frozen. night: also measure shifted,
+    the accuracy on as many pictures of the same classes at night.
     """
     test = fresh(trial["task"], trial["test_pictures"], trial["seed"])
     if trial["strategy"] in BASELINES:
         return _baseline(trial, test)
     run = run_of(trial)
-    return {
+    found = {
         "test": evaluate(run.model, test),
         "train_accuracy": run.history[-1].accuracy,
         "loss": run.history[-1].loss,
@@ -73,6 +77,9 @@ def trained(trial: dict) -> dict:
         "epoch": float(np.median([epoch.seconds for epoch in run.history[1:]])),
         "trainable_parameters": run.trainable_parameters,
     }
+    if trial.get("night"):
+        found["shifted"] = evaluate(run.model, fresh(NIGHT, trial["test_pictures"], trial["seed"]))
+    return found
 
 
 def _baseline(trial: dict, test: Split) -> dict:
@@ -129,3 +136,41 @@ def depth_trials(size: dict) -> list[dict]:
     ]
     missing = [{**one, "frozen": None} for one in baselines(size, size["train"])]
     return lanes(size, rivals) + missing
+
+
+# ---- C11: whether the head goes first -----------------------------------------------------------
+
+LP_FT = S.LP_FT.name
+HEAD_EPOCHS = 6  # of the head alone, before as many epochs of everything as its rival has
+TWO_AXES: Grid = {"rate": (3e-3, 1e-2), "ratio": (10.0, 100.0)}
+FULL_EPOCHS = 12
+AFTER_HEAD = {"head_epochs": HEAD_EPOCHS, "epochs": HEAD_EPOCHS + FULL_EPOCHS}
+FIRST = Tuning(
+    "C11",
+    tried,
+    rivals={
+        shared.FULL: {**SHAPES, "train": 100, "strategy": shared.FULL, "epochs": FULL_EPOCHS},
+        LP_FT: {**SHAPES, "train": 100, "strategy": LP_FT, **AFTER_HEAD},
+        shared.HEAD_ONLY: {
+            **SHAPES, "train": 100, "strategy": shared.HEAD_ONLY, "epochs": FULL_EPOCHS,
+        },
+    },
+    grids={shared.FULL: TWO_AXES, LP_FT: TWO_AXES, shared.HEAD_ONLY: {"rate": TWO_AXES["rate"]}},
+)  # fmt: skip
+
+
+def head_first_trials(size: dict) -> list[dict]:
+    """The head alone, everything at once, and the head first, by day and at night."""
+    epochs, head = size["epochs"], size["head_epochs"]
+    of_its_own = {LP_FT: {"head_epochs": head, "epochs": head + epochs}}
+    rivals = [
+        {
+            **{key: size[key] for key in ("batch", "train", "epochs")},
+            "strategy": name,
+            "night": True,
+            **of_its_own.get(name, {}),
+            **setting_of(FIRST, name, size["settings"]),
+        }
+        for name in (shared.HEAD_ONLY, shared.FULL, LP_FT)
+    ]
+    return lanes(size, rivals) + baselines(size, size["train"])

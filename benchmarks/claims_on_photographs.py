@@ -1,0 +1,119 @@
+"""Ask some claims of an ImageNet net and photographs.
+
+    python benchmarks/claims_on_photographs.py --weights mobilenet_v2.safetensors \
+        --photographs FOLDER C10 C14 C06
+
+FOLDER holds flowers/ and ants_bees/, with one sub-folder of photographs per class. What is measured
+and by which rule it is judged stands in course_lib/claims/on_photographs.py. Rows go to
+course_lib/claims/results/photographs one at a time, so a stopped run goes on. Weights with another
+hash than the stored rows name are refused.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from presets import draw, pool
+
+from course_lib import fit, load_backbone
+from course_lib import strategies as S
+from course_lib.backbones import Backbone
+from course_lib.claims.on_photographs import FLOWERS, FOLDER, MEASURED, PHOTOGRAPHS
+from course_lib.claims.trials.racing import cost_of
+from course_lib.claims.trials.rates import overwritten
+from course_lib.claims.trials.transfer import baseline_of, transferred
+from course_lib.data.split import Split
+from course_lib.data.task import Task
+from course_lib.lab import cache, store, tracks
+from course_lib.lab.looks import BASELINES
+from course_lib.lab.running import this_machine
+
+SIZE = 160
+HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that these weights were trained with
+HEAD_RATE, HEAD_EPOCHS = 3e-3, 20  # of the head for the flowers that are forgotten
+
+
+class Instrument:
+    """The net, and tasks of a folder of photographs, a split for every draw."""
+
+    def __init__(self, weights: Path, photographs: Path):
+        self.model = load_backbone("mobilenet_v2", weights=weights, size=SIZE, mean=HALF, std=HALF)
+        if self.model.card["sha256"] != PHOTOGRAPHS.sha256:
+            raise SystemExit(f"{weights} are other weights than those of the stored rows.")
+        self.pools = {name: pool(photographs / name, SIZE) for name in PHOTOGRAPHS.tasks.values()}
+        self.old = lru_cache(maxsize=1)(self._old)
+
+    def task(self, name: str, seed: int, train: int | None = None) -> Task:
+        """The draw's task; train: only so many of its labels, in the order of the draw."""
+        whole = draw(name, *self.pools[name], seed)
+        if train is None:
+            return whole
+        return replace(whole, train=Split(*(part[:train] for part in whole.train)))
+
+    def _old(self, seed: int) -> tuple[Backbone, Split]:
+        """The net with a head for flowers, and flowers that it was not fitted to."""
+        flowers = self.task(FLOWERS, seed)
+        head = replace(S.FEATURE_EXTRACTION, lr=HEAD_RATE)
+        run = fit(self.model, flowers, head, HEAD_EPOCHS, batch_size=16, seed=seed,
+                  validate_every=0, test=False, progress=False)  # fmt: skip
+        return run.model, flowers.test
+
+    def measure(self, claim: str, trial: dict) -> dict:
+        task = self.task(trial["task"], trial["seed"], trial["train"])
+        name = trial.get("strategy", trial.get("name"))
+        if name in BASELINES:
+            return baseline_of(self.model, task, name, trial["seed"])
+        how: dict[str, Callable[[], dict]] = {
+            "C06": lambda: transferred(self.model, task, trial),
+            "C10": lambda: cost_of(self.model, task, trial),
+            "C14": lambda: self._overwritten(task, trial),
+        }
+        return how[claim]()
+
+    def _overwritten(self, task: Task, trial: dict) -> dict:
+        model, flowers = self.old(trial["seed"])
+        some = Split(*(part[: trial["source_pictures"]] for part in flowers))
+        return overwritten(model, some, task, trial)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("claims", nargs="+", choices=sorted(MEASURED))
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where rows go")
+    arguments = parser.parse_args()
+    instrument = Instrument(arguments.weights, arguments.photographs)
+    for tag in arguments.claims:
+        claim = MEASURED[tag]
+        trials = store.full_trials(claim, PHOTOGRAPHS)
+        with store.writing(tag, arguments.folder) as path, tracks.using(PHOTOGRAPHS):
+            study = store.open_study(tag, arguments.folder)
+            have = {store.depends(row) for row in study.rows}
+            for number, trial in enumerate(sorted(trials, key=lambda one: one["seed"]), 1):
+                key = cache.key(claim.measure, trial)
+                if cache.text(key) in have:
+                    continue
+                begin = time.monotonic()
+                measured = cache.plain(instrument.measure(tag, trial))
+                row = {
+                    **key,
+                    "measured": measured,
+                    "machine": study.machine(this_machine()),
+                    "took": round(time.monotonic() - begin, 2),
+                    "date": date.today().isoformat(),
+                }
+                study.rows.append({**row, "sha256": cache.checksum(row)})
+                study.save(path)
+                name = trial.get("strategy", trial.get("name"))
+                print(tag, f"{number}/{len(trials)}", name, trial["seed"],
+                      {k: v for k, v in measured.items() if k in ("test", "epoch", "source")},
+                      row["took"], flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
