@@ -31,7 +31,7 @@ REASONS = {
     "over rate and strength and compared at equal accuracy on the new task.",
     "C22": "The rule asks only whether DANN closes half of the gap, as the statement does. The "
     "rows are the same.",
-    "C23": "New rows: the frozen protocol on fresh draws and fresh night pictures. The rule asks AdaBN, "
-    "named beforehand, and no lead of the best method over the second.",
+    "C23": "New rows: the frozen protocol on fresh draws and fresh night pictures. The rule asks "
+    "AdaBN, named beforehand, and no lead of the best method over the second.",
     "C30": "A part that could never be decided is left out. The rows are the same.",
 }

@@ -8,6 +8,7 @@ A learner's own rows (COURSE_TRACK=photos: another net, other pictures) are neve
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -173,7 +174,7 @@ def stored() -> dict[str, Result]:
     """By tag what photographs gave, of the claims that were asked there and have rows."""
     found = {}
     for tag, claim in MEASURED.items():
-        if store.path_of(tag, FOLDER).exists():
+        with suppress(store.Unfinished):
             found[tag] = store.stored_result(claim, PHOTOGRAPHS, FOLDER)
     for tag, (claim, rows, path) in FROM_SCRIPTS.items():
         about = {"track": PHOTOGRAPHS.name, "stored": _about(path)}
