@@ -1,5 +1,6 @@
 """The ledger as a page, docs/ledger.md: made from the stored rows, so that it says what they do."""
 
+import html
 from collections.abc import Iterable
 
 import pandas as pd
@@ -26,7 +27,7 @@ Rules and charts stand in the lab book."""
 def page() -> str:
     """The whole page as Markdown."""
     world, photos = stored_results(), on_photographs.stored()
-    return "\n\n".join(
+    text = "\n\n".join(
         (
             ABOUT.format(net=on_photographs.NET),
             "## All claims",
@@ -39,7 +40,9 @@ def page() -> str:
             "## What to know of each claim, such as what was looked at beforehand",
             *(f"**{tag}.** {claim.note}" for tag, claim in claims().items() if claim.note),
         )
-    ) + "\n"  # fmt: skip
+    )  # fmt: skip
+    return html.unescape(text) + "
+"
 
 
 def overview(world: dict[str, Result | None], photos: dict[str, Result]) -> pd.DataFrame:
@@ -56,7 +59,7 @@ def overview(world: dict[str, Result | None], photos: dict[str, Result]) -> pd.D
                 "image world": _verdict(result),
                 "after Holm": one["after Holm"],
                 "draws": one["n"],
-                "photographs": _verdict(there) if there else one["photographs"],
+                "photographs": _there(there) if there else one["photographs"],
                 "draws there": _draws(there),
                 "hours": hours(rows),
                 "runs": 1 + (tag in history.FIRST and store.FIRST not in _codes(rows)),
@@ -114,6 +117,11 @@ def _verdict(result: Result | None) -> str:
         one.part.unit(one.estimate.told_apart) for one in result.judged if one.verdict == UNDECIDED
     ]
     return f"{UNDECIDED} (could have told apart {', '.join(could)})" if could else UNDECIDED
+
+
+def _there(result: Result) -> str:
+    other = " (another question, see below)" if on_photographs.is_another(result) else ""
+    return _verdict(result) + other
 
 
 def _draws(result: Result | None) -> str:
