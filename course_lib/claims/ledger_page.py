@@ -41,8 +41,7 @@ def page() -> str:
             *(f"**{tag}.** {claim.note}" for tag, claim in claims().items() if claim.note),
         )
     )  # fmt: skip
-    return html.unescape(text) + "
-"
+    return html.unescape(text) + "\n"
 
 
 def overview(world: dict[str, Result | None], photos: dict[str, Result]) -> pd.DataFrame:

@@ -58,8 +58,8 @@ MEASURED = {
         note=f"Net: {NET}; flowers at 160 pixels. Three repeats on a machine that other work "
         "shared, so that seconds mean little but ratios say something. The first epoch, which "
         "computes what is kept, does not count. No photograph had been timed before this rule. "
-        "Afterwards: other work slowed single epochs tenfold, so that the ratio with features kept, "
-        "whose epoch takes milliseconds, cannot be judged from these rows.",
+        "Afterwards: other work slowed single epochs tenfold, so that the ratio with features "
+        "kept, whose epoch takes milliseconds, cannot be judged from these rows.",
     ),
     "C14": replace(
         C14,
