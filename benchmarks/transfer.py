@@ -207,6 +207,44 @@ def summary(rows: list[dict]) -> list[dict]:
     return found
 
 
+BESIDE = {  # column of the table of both nets -> (net, method)
+    "pixels": ("worldnet", "pixel logistic regression"),
+    "random WorldNet": ("worldnet", "random frozen backbone"),
+    "scratch": ("worldnet", "scratch"),
+    "WorldNet, head": ("worldnet", "feature extraction"),
+    "WorldNet, all": ("worldnet", "full fine-tuning"),
+    "random MobileNetV2": ("imagenet", "random frozen backbone"),
+    "MobileNetV2, head": ("imagenet", "feature extraction"),
+    "MobileNetV2, all": ("imagenet", "full fine-tuning"),
+}
+
+
+def both_nets(world: list[dict], imagenet: list[dict]) -> str:
+    """Mean test scores of both nets on the draws that both have seen whole, as a Markdown table."""
+    rows = {"worldnet": world, "imagenet": imagenet}
+    lines = ["| target | draws | " + " | ".join(BESIDE) + " |", "|---|--:|" + "--:|" * len(BESIDE)]
+    for target in dict.fromkeys(row["target"] for row in imagenet):
+        scores = {
+            column: {
+                row["seed"]: row["test"]
+                for row in rows[net]
+                if (row["target"], row["labels"], row["strategy"]) == (target, 100, method)
+            }
+            for column, (net, method) in BESIDE.items()
+        }
+        draws = sorted(set.intersection(*(set(found) for found in scores.values())))
+        if not draws:
+            continue
+        means = {
+            column: float(np.mean([found[seed] for seed in draws]))
+            for column, found in scores.items()
+        }
+        best = max(means.values())
+        cells = [f"**{mean:.3f}**" if mean == best else f"{mean:.3f}" for mean in means.values()]
+        lines.append(f"| {target} | {len(draws)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def run(
     out: Path,
     backbone: Backbone,
@@ -274,6 +312,8 @@ def main() -> None:
     rows = run(OUT, load_backbone(), card["sha256"], found, methods, arguments.draws)
     card["transfer"] = summary(rows)
     print(transfer_table(card))
+    if OUT_IMAGENET.exists():
+        print(both_nets(rows, json.loads(OUT_IMAGENET.read_text())["rows"]))
     if arguments.card:
         write_card(WORLDNET_WEIGHTS, card)
 
