@@ -91,7 +91,9 @@ pictures, labels = backbone.prepare(task.train.pictures), task.train.labels
 # $A$ starts random and $B$ at **zero**. So nothing changes before the first step. Were both zero,
 # neither would ever get a gradient; were both random, you would start from a damaged network.
 #
-# **Write it.**
+# **Write it.** The layer is an `nn.Linear`. Keep it as `self.layer` and freeze it. `self.down` and `self.up`
+# are two more, without bias, the second with zeros. Forwards: what the layer gives, plus `alpha / rank`
+# times what comes through both.
 
 
 # %%
@@ -136,8 +138,10 @@ check("07-lora-conv", LoRAConv)
 help_for("07-lora-conv")
 
 # %% [markdown]
-# What may learn, and in which mode? The corrections and the new head, nothing else. And remember
-# from lesson 04 who changes without learning.
+# What may learn, and in which mode? `only_adapters` is given a network in which your layers stand and whose
+# head is `fc`. Only `down`, `up` and `fc` may learn, and it returns these parameters as a list, for the
+# optimizer. The network goes into train mode, but remember from lesson 02 who changes without
+# learning.
 
 
 # %%
@@ -619,7 +623,8 @@ cosines = torch.eye(2)  # row i: picture i with caption 0 and with caption 1
 print(F.cross_entropy(2.0 * cosines, torch.arange(2)))
 
 # %% [markdown]
-# **Write it**, for both directions.
+# **Write it**, for both directions. `pictures` and `texts` are unit vectors (n, d), row i of both belongs
+# together; return one number.
 
 
 # %%
@@ -672,7 +677,8 @@ print(f"{sum(p.numel() for p in towers.parameters()):,} weights learnt, none of 
 # decide. *Softmax over the wrong axis* makes pictures compete for a class. All three run without an
 # error.
 #
-# **Write it.**
+# **Write it.** `pictures` are vectors (n, d) of any length, `texts` is a list with one tensor (prompts, d) for
+# each class; return the probabilities (n, classes).
 
 
 # %%
