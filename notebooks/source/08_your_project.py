@@ -205,7 +205,7 @@ print(review.told(review.leaks(careless_parts, names_of if MY_FOLDER is None els
 # |---|---|
 # | torchvision | `net, HEAD = resnet18(weights=weights), "fc"`; `weights.transforms()` |
 # | timm | `net = timm.create_model(name, pretrained=True)`; `HEAD` is what `net.get_classifier()` prints; `timm.data.create_transform(**timm.data.resolve_model_data_config(net))` |
-# | a file of weights | `net.load_state_dict(torch.load(file, weights_only=True), strict=False)`, and read what did not fit |
+# | a file of weights | `torch.load(file, weights_only=True)`, drop the old head's names, `load_state_dict(..., strict=False)`, and read what did not fit (lesson 02) |
 # | your own | any `nn.Module` whose head is one `nn.Linear` |
 
 # %%
