@@ -148,7 +148,7 @@ train_one_epoch, accuracy = mine_or_ours("02-loop"), mine_or_ours("02-accuracy")
 # The honest beginning: the same architecture with random weights, and all of it learns. Everybody's
 # first question is "does it learn?". Ask the second one as well: "does it learn *the subject*?"
 #
-# **Picture it.** A student who gets the same sixty exam questions twenty times will answer all
+# **Picture it.** A student who gets the same sixty exam questions again and again will answer all
 # sixty. Whether she understood anything shows on question sixty-one.
 #
 # **Predict.** We go on until it knows nearly all sixty by heart. How many of the *test* pictures does it
@@ -227,7 +227,7 @@ help_for("02-split")
 
 # %%
 def freeze(net):
-    raise NotImplementedError  # replace this line: switches first, then the mode of batch norm
+    raise NotImplementedError  # replace this line: switches first, then evaluation mode
 
 
 check("02-freeze", freeze)
@@ -304,8 +304,8 @@ def train_one_epoch(net, loader, optimizer):
 
 
 # %% [markdown]
-# **Predict.** The same sixty pictures, the same twenty passes. Only 1,542 weights learn. How many
-# points better or worse is it on new pictures than the network from scratch?
+# **Predict.** The same sixty pictures, twenty passes, and only 1,542 weights learn. How many points
+# better or worse is it on new pictures than the network from scratch?
 
 # %%
 GAP = Bands((0, 15, 40), "points better")
@@ -603,7 +603,9 @@ judge("l02-augment", outcome, f"{gain:+.1f} points, mean of two seeds.")
 # %% [markdown]
 # **What it means.** With two seeds don't read much into a few points. Which changes leave the class
 # alone depends on the pictures: a mirrored leaf is a leaf, a mirrored "b" is a "d",
-# a mirrored chest has its heart on the wrong side.
+# a mirrored chest has its heart on the wrong side. The test pictures stay as they are: they stand for
+# what will come. (The next rung is `v2.TrivialAugmentWide()`, which draws one of many changes for each
+# picture, colours among them. Ask of each whether it could change the class.)
 #
 # With a folder of your own, augment the *training* pictures only, and before they are normalised.
 # Open the folder twice and split both by the same rows:
