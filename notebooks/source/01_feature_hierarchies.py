@@ -117,8 +117,8 @@ help_for("01-new-head")
 # the 32 look more like a Gabor patch than the *best* of the random ones?
 
 # %%
-SHARE = Bands((25, 50, 75), "%")
-predict("l01-gabor", "More like a Gabor patch than any random filter:", SHARE.choices)
+OF_32 = Bands((8, 16, 24), "of 32")
+predict("l01-gabor", "More like a Gabor patch than any random filter:", OF_32.choices)
 
 # %%
 untrained = load_backbone("worldnet", pretrained=False)
@@ -140,7 +140,7 @@ with style():
         "edges of the same direction and width. Likeness from "
         f"{likeness.topk(10).values.min():.2f} to {likeness.max():.2f}, where 1 is the same.",
     )
-judge("l01-gabor", SHARE.of(100 * share), f"{share:.0%}; the best random one reaches "
+judge("l01-gabor", OF_32.of(32 * share), f"{32 * share:.0f}; the best random one reaches "
       f"{by_chance.max():.2f}, a typical learnt one {likeness.median():.2f}.")  # fmt: skip
 
 # %%
@@ -299,8 +299,9 @@ judge("l01-hue", best, f"There {max(read['hue']):.0%}, at the last stage {read['
 # %% [markdown]
 # One question of many. The study behind this lesson asks for nine things that we know about each
 # picture, and puts an *untrained* network beside the trained one, because random filters pass colour
-# on as well: what both can tell was not learnt. (*Pixels* is a probe on the picture itself.) Its scale is *skill*,
-# $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
+# on as well: what both can tell was not learnt. (*Pixels* is a probe on the picture itself.) It reads more than
+# your averages: a coarse grid of places as well, equally many numbers from each stage, so it can ask where
+# something is. Its scale is *skill*, $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
 # of six hues right is a skill of $(0.5 - 0.17) / 0.83 = 0.4$.
 
 # %%
