@@ -459,7 +459,7 @@ predict("l02-winner", "Which lane has the best validation accuracy at the end?",
 # %%
 from course_lib.widgets.race import Race
 
-race = Race(train=100, epochs=6)
+race = Race(train=100, epochs=4)
 race
 
 # %% [markdown]
@@ -467,7 +467,7 @@ race
 # buttons, the next cell presses it for you.
 
 # %%
-race.run(10)
+race.run(14)
 ends = {row["lane"]: row["validation"] for row in race.results() if row["test"] is not None}
 if len(ends) < len(race.results()):
     print("Some lanes are still under way: press Train all, or run this cell again.")
