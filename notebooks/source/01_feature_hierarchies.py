@@ -379,7 +379,7 @@ mine = run_claim("C03", seeds=(0,), stages=(1, 5))
 show_claim("C03", mine)
 
 # %%
-from course_lib.claims.trials.halves import lost_to_other
+from course_lib.claims.trials.halves import frozen_random, lost_to_other
 
 deep = 100 * lost_to_other(mine.rows).iloc[-1]
 judge("l01-specific", GAP.of(deep), f"{deep:.0f} points in your run, from one draw.")
@@ -391,17 +391,27 @@ frozen, tuned = 100 * lost_to_other(study), 100 * lost_to_other(study, tuned=Tru
 general = [depth for depth in frozen.index if (frozen.loc[:depth] < 5).all()]
 told = (
     f"{whose} the first {max(general):.0f} of five stages are general: frozen, they cost B less than "
-    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. (What random frozen stages would cost is "
-    "not measured, so that part of \"general\" may be \"replaceable\": fresh layers above can make up for "
-    "much.) "
+    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. "
     if general else f"{whose} even the first stage of A costs B more than 5 points. "
 )  # fmt: skip
+for depth, test in frozen_random(mine.rows).iterrows():
+    told += (f"With the first {depth:.0f} stages from a net that learnt *nothing*, frozen, your run "
+             f"reaches {test['RnB']:.0%}, with A's {test['AnB']:.0%}. ")  # fmt: skip
+told += (
+    "Set A's against these: what A's have over random ones is worth taking over; for the rest fresh "
+    'layers above can make up by themselves, so "general" is partly "replaceable". '
+)
 if len(tuned):
     told += (
         f"And if the transplant may learn as well (*fine-tuning*)? Then B with A's stages ends "
         f"{abs(tuned.mean()):.1f} points {'behind' if tuned.mean() > 0 else 'ahead of'} B with its own, "
         "if its own had the same extra training (mean over one to five stages): "
         + ("what was specific has been relearnt." if tuned.mean() < 2 else "some of it stays lost.")
+    )
+    reached = 100 * study.groupby("kind")["test"].mean()
+    told += (
+        f" Against *base* that is {reached['AnB+'] - reached['base']:+.0f} points, with B's own stages "
+        f"{reached['BnB+'] - reached['base']:+.0f}: part of both is simply the longer training."
     )
 display(Markdown("**What it means.** " + told))
 
