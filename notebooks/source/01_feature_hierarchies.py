@@ -365,7 +365,8 @@ display(Markdown(
 #
 # If B1B names 80 % and A1B 79 %, one point is specific to A: the first stage is general ([Yosinski
 # et al. 2014](https://arxiv.org/abs/1411.1792)). In the chart a + marks transplants that learn as
-# well instead of being frozen, and *base* is a network trained on B from random weights.
+# well instead of being frozen, and *base* is a network trained on B from random weights. Your run adds
+# the control that no such experiment should lack: *RnB*, frozen stages of a network that learnt nothing.
 #
 # **Predict.** All five stages frozen, only the head is new. By how many points is B with A's stages
 # behind B with its own?
