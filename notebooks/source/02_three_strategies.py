@@ -467,7 +467,7 @@ race
 # buttons, the next cell presses it for you.
 
 # %%
-race.run(14)
+race.run(40)  # at most so many seconds; it ends when all lanes have
 ends = {row["lane"]: row["validation"] for row in race.results() if row["test"] is not None}
 if len(ends) < len(race.results()):
     print("Some lanes are still under way: press Train all, or run this cell again.")
@@ -754,8 +754,8 @@ print("in truth:", task.classes[task.test.labels[0]])
 expectations()
 
 # %%
-ask("p02-step", "p02-evaluation", "p02-overfitting", "p02-piles", "p02-extraction", "p02-words",
-    "p02-batch-norm", "p02-cache", "p02-small-similar", "p02-large-different", "p02-race",
+ask("p02-step", "p02-optimizer", "p02-evaluation", "p02-overfitting", "p02-piles",
+    "p02-extraction", "p02-words", "p02-batch-norm", "p02-cache", "p02-small-similar", "p02-large-different", "p02-race",
     "p02-augment", "p02-preprocessing", "p02-saving", "p02-baselines")  # fmt: skip
 
 # %% [markdown]
