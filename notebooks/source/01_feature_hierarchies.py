@@ -396,8 +396,9 @@ told = (
     if general else f"{whose} even the first stage of A costs B more than 5 points. "
 )  # fmt: skip
 for depth, test in frozen_random(mine.rows).iterrows():
-    told += (f"With the first {depth:.0f} stages from a net that learnt *nothing*, frozen, your run "
-             f"reaches {test['RnB']:.0%}, with A's {test['AnB']:.0%}. ")  # fmt: skip
+    parts = "the first stage" if depth == 1 else f"the first {depth:.0f} stages"
+    told += (f"With {parts} from a net that learnt *nothing*, frozen, your run reaches "
+             f"{test['RnB']:.0%}, with A's {test['AnB']:.0%}. ")  # fmt: skip
 told += (
     "Set A's against these: what A's have over random ones is worth taking over; for the rest fresh "
     'layers above can make up by themselves, so "general" is partly "replaceable". '

@@ -192,7 +192,9 @@ judge("l02-scratch", SHARE.of(100 * from_scratch), f"{from_scratch:.0%} of new p
 # you will see test numbers often. You guess before you look, and nothing is chosen by them.)
 #
 # **Write it.** Deal `n` pictures out to the three piles: 60 %, 20 % and 20 % of a shuffled row of
-# numbers. `torch.randperm(n)` shuffles.
+# numbers. `torch.randperm(n)` shuffles; cut at `n * 3 // 5` and `n * 4 // 5`, so that what does not divide
+# goes somewhere. (Where several pictures show the same leaf or the same patient, shuffle the leaves or the
+# patients instead, or a pile will recognise what another has learnt: lesson 06.)
 
 
 # %%
