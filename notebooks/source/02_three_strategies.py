@@ -538,7 +538,8 @@ display(Markdown(
 #
 # The rule of thumb that most courses teach is a plane: labels to the right, similarity upwards.
 # Choose a case, click, or move the sliders. Below the advice stands what was *measured* in the
-# nearest cell of our table; where the two disagree, the advisor says so.
+# nearest cell of our table; where the two disagree, the advisor says so. (A still picture shows them in
+# colour: who won, and by how many points over the next.)
 
 # %%
 from course_lib.widgets.advisor import Advisor

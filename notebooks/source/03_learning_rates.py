@@ -152,8 +152,8 @@ display(
             if norm
             else "Batch norm that learns along does not save it here. "
         )
-        + "The old task is lost in each of these runs, as the chart shows: what was learnt has been "
-        "overwritten, and lesson 04 asks what of it can be had back. So two settings belong together: "
+        + "The old task is lost wherever everything had the rate of 0.01, saved or not, as the chart "
+        "shows: what was learnt has been overwritten, and lesson 04 asks what of it can be had back. So two settings belong together: "
         "*statistics held still* is the safe choice at a *small* backbone rate."
     )
 )
@@ -300,6 +300,9 @@ judge(
 )
 
 # %% [markdown]
+# (If your own run says otherwise: it has fewer labels and fewer passes than the study, and a rate that was
+# chosen for more of both need not suit it. One more reason to choose rates on pictures of your own.)
+#
 # A ratio is a fraction, and a fraction hides two numbers. The backbone never sees the ratio. It sees its
 # *own* rate, the head's rate divided by the ratio. So let us draw all runs of the study over that.
 
@@ -337,9 +340,11 @@ display(
     Markdown(
         "**What it means.** Ratios of 1, 10 and 100 that were free to choose came to lie on nearly the "
         "same rate *of the backbone*, and there they end nearly alike. "
-        f"The ratio is not the knob; its own rate is. And read both lines: from about {forgets:.0e} on "
+        "The ratio is not the knob; the backbone's own rate is. (Which ratio is best on the new task, "
+        f"each at its own rate, is by the rule above: *{stored_result('C15').verdict}*.) And read both lines: from about {forgets:.0e} on "
         f"the old task is gone. The last {100 * dearer:.0f} points on the new task are paid for with "
-        "nearly all of the old one. If you need both, stay below; if you need the new one alone, let "
+        "nearly all of the old one: what a large ratio buys at the usual rate of the head is a backbone "
+        "that still knows its old task, and not a better result on the new one. If you need both, stay below; if you need the new one alone, let "
         "validation choose."
         "\n\nWorldNet forgives a lot: it is small, and was trained on pictures that resemble its new "
         "ones. Does a network of photographs?"
