@@ -10,6 +10,7 @@ from course_lib.claims.trials.halves import (
     KINDS,
     OTHER,
     PAIRS,
+    RANDOM_STAGES,
     SAME,
     by_stage,
     compared,
@@ -233,18 +234,20 @@ C03 = Claim(
         xlabel="transplanted stages",
         looks={
             BASE: GREY,
+            RANDOM_STAGES: Look("#009E73", "-.", "D"),
             "AnB": Look("#D55E00", "-", "o"),
             "BnB": Look("#0072B2", "-", "s"),
             "AnB+": Look("#CC79A7", "--", "^"),
             "BnB+": Look("#56B4E9", "--", "v"),
         },
     ),
-    live={**HALVES, "stages": (1, 3, 5), "kinds": ("AnB", "BnB")},
-    quick={**FEW_OF_HALVES, "stages": (1, 5), "kinds": ("AnB", "BnB")},
+    live={**HALVES, "stages": (1, 3, 5), "kinds": ("AnB", "BnB", RANDOM_STAGES)},
+    quick={**FEW_OF_HALVES, "stages": (1, 5), "kinds": ("AnB", "BnB", RANDOM_STAGES)},
     full={**MORE_OF_HALVES, "stages": (1, 2, 3, 4, 5), "kinds": KINDS},
     why_not=PARTS_OF_SOURCE,
     note="AnB: the first n stages from a net of half A, frozen, the others fresh, trained on "
-    "half B; BnB: from a net of B; +: all of them fine-tuned, with the same training; base:"
+    "half B; BnB: from a net of B; RnB, in small runs only: from a random one; "
+    "+: all of them fine-tuned, with the same training; base:"
     " from random weights. Each draw trains nets of its own, so that draws are pretraining "
     "seeds; all kinds have one rate, which was not tuned. The rows are those of the first "
     "edition, which set A's against the base net alone; this rule was written with them in "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from course_lib.errors import CourseError
 from course_lib.lab import store
-from course_lib.lab.claim import Claim, Result
+from course_lib.lab.claim import Claim, Judgement, Result
 
 LAB_BOOK = "90_lab_book.ipynb"
 
@@ -50,8 +50,26 @@ def difference(mine: Result, stored: Result | None) -> str:
         return "The same verdict."
     why = f"yours has {smaller}" if smaller else "draws differ"
     if mine.verdict == "undecided":
-        return f"It cannot decide alone: {why}."
+        way = "the same way" if _same_way(mine, stored) else "another way"
+        return f"It points {way}, and is too small to be sure: {why}."
     return f"It says otherwise: {why}. The more draws, the more weight."
+
+
+def _same_way(mine: Result, stored: Result) -> bool:
+    """Whether the numbers of both lie on the same side of each threshold, however unsure."""
+    theirs = {one.part.name: one for one in stored.judged}
+    return all(
+        _as_asked(one) == _as_asked(theirs[one.part.name])
+        for one in mine.judged
+        if one.part.name in theirs
+    )
+
+
+def _as_asked(one: Judgement) -> bool:
+    part, value = one.part, one.estimate.value
+    if part.within is not None:
+        return abs(value) <= part.within
+    return value > part.above if part.above is not None else value < part.threshold
 
 
 def _smaller(mine: Result, stored: Result) -> str:

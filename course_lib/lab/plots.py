@@ -31,8 +31,8 @@ class Bars:
     by: the setting whose values are the bars. columns: what is measured -> title of its panel.
     facet: a setting with a line of panels for each of its values. across: one with a panel for each
     of them, side by side. order: of the bars, from above (default: as in the rows, baselines last).
-    logs: columns on a logarithmic axis. mark: (column, words): bars where the column is true carry
-    an arrow, and the words say what it means.
+    logs: columns on a logarithmic axis, where a stroke stands for the mean. mark: (column, words):
+    bars where the column is true carry an arrow, and the words say what it means.
     title: of the figure; {name} stands for a setting that all rows share.
     """
 
@@ -51,7 +51,9 @@ class Bars:
         return summary(rows, keys, self.columns)
 
     def alt(self, rows: pd.DataFrame) -> str:
-        return f"Bars for means, a mark for every draw. {told(self.table(rows), self.columns)}"
+        strokes = " (strokes on logarithmic axes)" if self.logs else ""
+        means = told(self.table(rows), self.columns)
+        return f"Bars for means{strokes}, a mark for every draw. {means}"
 
     def draw(self, rows: pd.DataFrame):
         names = in_order(rows[self.by], self.order)[::-1]
@@ -87,7 +89,10 @@ class Bars:
                 continue
             look = looks[name]
             arrow = " ◄" if self.mark and mine[self.mark[0]].any() else ""
-            ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
+            if logarithmic:  # a bar's length would mean nothing
+                ax.plot(values.mean(), place, "|", color=look.color, ms=18, mew=2)
+            else:
+                ax.barh(place, values.mean(), color=look.color, alpha=0.28, height=0.62)
             ax.plot(values, np.full(len(values), place), look.marker, color=look.color, ms=5)
             ax.annotate(
                 _number(values.mean()) + arrow,

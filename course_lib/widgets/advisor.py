@@ -70,6 +70,7 @@ NAMED = {
     ("large", "different"): ("full fine-tuning", "scratch"),
 }
 CLEAR = 0.02  # a lead that is worth a word
+NO_WINNER = "no clear winner"
 
 
 def caution(key: tuple[str, str], cell: dict) -> str:
@@ -82,6 +83,15 @@ def caution(key: tuple[str, str], cell: dict) -> str:
         f"Here the rule of thumb fails: nearby, {cell['best']} reached {best:.2f} and what the "
         f"rule names {named:.2f}. Try {cell['best']} too, and let validation pictures decide."
     )
+
+
+def told_winner(cell: dict) -> str:
+    """The best strategy of a measured cell and its lead in points, or that none leads clearly."""
+    best, *others = sorted(cell["means"].values(), reverse=True)
+    if others and best - others[0] < CLEAR:
+        return NO_WINNER
+    lead = f" {100 * (best - others[0]):+.1f}" if others else ""
+    return cell["best"] + lead
 
 
 def zone(labels: int, similarity: float) -> tuple[str, str]:
@@ -172,7 +182,10 @@ class Advisor(LiveWidget):
     def figure(self):
         from matplotlib import pyplot as plt
 
-        fig, ax = plt.subplots(figsize=(9, 4))
+        from course_lib.measure.figures import LOOKS, Look
+
+        nobody = Look("#555555", "-", "d")
+        fig, ax = plt.subplots(figsize=(9, 4.4))
         for edge in (SMALL, LARGE):
             ax.axvline(edge, color="#999999", lw=1)
         ax.axhline(0.5, color="#999999", lw=1)
@@ -191,16 +204,32 @@ class Advisor(LiveWidget):
             ax.text(middles[size], y, text, ha="center", va="top", fontsize=10.5, weight="bold",
                     color="#555555")  # fmt: skip
         for name, (labels, similarity, _) in PRESETS.items():
-            ax.plot(labels, similarity, "o", color="#0072B2")
+            ax.plot(labels, similarity, "o", color="#777777")
             ax.annotate(name, (labels, similarity), xytext=(7, -3), textcoords="offset points",
                         fontsize=9)  # fmt: skip
+        measured = [told_winner(cell) for cell in self.info["cells"]]
+        for cell, text in zip(self.info["cells"], measured, strict=True):
+            look = nobody if text == NO_WINNER else LOOKS[cell["best"]]
+            y = 0.62 if cell["similarity"] == "similar" else 0.04
+            ax.plot(cell["train"], y, look.marker, color=look.color, ms=8)
+            ax.annotate(text, (cell["train"], y), xytext=(8, -3), textcoords="offset points",
+                        fontsize=9, color=look.color)  # fmt: skip
         ax.set_xscale("log")
         ax.set_xlim(FEWEST, MOST)
         ax.set_ylim(0, 1)
         ax.set_yticks([0.08, 0.92], ["different", "similar"])
         ax.set_xlabel("labelled pictures")
-        ax.set_title("The usual rule of thumb")
+        ax.set_title(
+            "The usual rule of thumb"
+            + (", and in colour what won where it was measured" if measured else "")
+        )
         alt = "The plane of size and similarity. " + " ".join(
             f"{size} and {alike}: {RULES[size, alike][0]}" for size, alike in RULES
         )
+        if measured:
+            alt += " Measured: " + "; ".join(
+                f"{cell['similarity']}, {cell['train']:,} labels: {text}"
+                for cell, text in zip(self.info["cells"], measured, strict=True)
+            )
+            alt += "."
         return fig, alt

@@ -117,8 +117,8 @@ help_for("01-new-head")
 # the 32 look more like a Gabor patch than the *best* of the random ones?
 
 # %%
-SHARE = Bands((25, 50, 75), "%")
-predict("l01-gabor", "More like a Gabor patch than any random filter:", SHARE.choices)
+OF_32 = Bands((8, 16, 24), "of 32")
+predict("l01-gabor", "More like a Gabor patch than any random filter:", OF_32.choices)
 
 # %%
 untrained = load_backbone("worldnet", pretrained=False)
@@ -140,7 +140,7 @@ with style():
         "edges of the same direction and width. Likeness from "
         f"{likeness.topk(10).values.min():.2f} to {likeness.max():.2f}, where 1 is the same.",
     )
-judge("l01-gabor", SHARE.of(100 * share), f"{share:.0%}; the best random one reaches "
+judge("l01-gabor", OF_32.of(32 * share), f"{32 * share:.0f}; the best random one reaches "
       f"{by_chance.max():.2f}, a typical learnt one {likeness.median():.2f}.")  # fmt: skip
 
 # %%
@@ -299,8 +299,9 @@ judge("l01-hue", best, f"There {max(read['hue']):.0%}, at the last stage {read['
 # %% [markdown]
 # One question of many. The study behind this lesson asks for nine things that we know about each
 # picture, and puts an *untrained* network beside the trained one, because random filters pass colour
-# on as well: what both can tell was not learnt. (*Pixels* is a probe on the picture itself.) Its scale is *skill*,
-# $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
+# on as well: what both can tell was not learnt. (*Pixels* is a probe on the picture itself.) It reads more than
+# your averages: a coarse grid of places as well, equally many numbers from each stage, so it can ask where
+# something is. Its scale is *skill*, $(\text{accuracy} - \text{chance}) / (1 - \text{chance})$: 0 is guessing, 1 is perfect, and half
 # of six hues right is a skill of $(0.5 - 0.17) / 0.83 = 0.4$.
 
 # %%
@@ -364,7 +365,8 @@ display(Markdown(
 #
 # If B1B names 80 % and A1B 79 %, one point is specific to A: the first stage is general ([Yosinski
 # et al. 2014](https://arxiv.org/abs/1411.1792)). In the chart a + marks transplants that learn as
-# well instead of being frozen, and *base* is a network trained on B from random weights.
+# well instead of being frozen, and *base* is a network trained on B from random weights. Your run adds
+# the control that no such experiment should lack: *RnB*, frozen stages of a network that learnt nothing.
 #
 # **Predict.** All five stages frozen, only the head is new. By how many points is B with A's stages
 # behind B with its own?
@@ -378,7 +380,7 @@ mine = run_claim("C03", seeds=(0,), stages=(1, 5))
 show_claim("C03", mine)
 
 # %%
-from course_lib.claims.trials.halves import lost_to_other
+from course_lib.claims.trials.halves import frozen_random, lost_to_other
 
 deep = 100 * lost_to_other(mine.rows).iloc[-1]
 judge("l01-specific", GAP.of(deep), f"{deep:.0f} points in your run, from one draw.")
@@ -390,17 +392,28 @@ frozen, tuned = 100 * lost_to_other(study), 100 * lost_to_other(study, tuned=Tru
 general = [depth for depth in frozen.index if (frozen.loc[:depth] < 5).all()]
 told = (
     f"{whose} the first {max(general):.0f} of five stages are general: frozen, they cost B less than "
-    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. (What random frozen stages would cost is "
-    "not measured, so that part of \"general\" may be \"replaceable\": fresh layers above can make up for "
-    "much.) "
+    f"5 points. With all five it loses {frozen.iloc[-1]:.0f}. "
     if general else f"{whose} even the first stage of A costs B more than 5 points. "
 )  # fmt: skip
+for depth, test in frozen_random(mine.rows).iterrows():
+    parts = "the first stage" if depth == 1 else f"the first {depth:.0f} stages"
+    told += (f"With {parts} from a net that learnt *nothing*, frozen, your run reaches "
+             f"{test['RnB']:.0%}, with A's {test['AnB']:.0%}. ")  # fmt: skip
+told += (
+    "Set A's against these: what A's have over random ones is worth taking over; for the rest fresh "
+    'layers above can make up by themselves, so "general" is partly "replaceable". '
+)
 if len(tuned):
     told += (
         f"And if the transplant may learn as well (*fine-tuning*)? Then B with A's stages ends "
         f"{abs(tuned.mean()):.1f} points {'behind' if tuned.mean() > 0 else 'ahead of'} B with its own, "
         "if its own had the same extra training (mean over one to five stages): "
         + ("what was specific has been relearnt." if tuned.mean() < 2 else "some of it stays lost.")
+    )
+    reached = 100 * study.groupby("kind")["test"].mean()
+    told += (
+        f" Against *base* that is {reached['AnB+'] - reached['base']:+.0f} points, with B's own stages "
+        f"{reached['BnB+'] - reached['base']:+.0f}: part of both is simply the longer training."
     )
 display(Markdown("**What it means.** " + told))
 

@@ -148,7 +148,7 @@ train_one_epoch, accuracy = mine_or_ours("02-loop"), mine_or_ours("02-accuracy")
 # The honest beginning: the same architecture with random weights, and all of it learns. Everybody's
 # first question is "does it learn?". Ask the second one as well: "does it learn *the subject*?"
 #
-# **Picture it.** A student who gets the same sixty exam questions twenty times will answer all
+# **Picture it.** A student who gets the same sixty exam questions again and again will answer all
 # sixty. Whether she understood anything shows on question sixty-one.
 #
 # **Predict.** We go on until it knows nearly all sixty by heart. How many of the *test* pictures does it
@@ -192,7 +192,9 @@ judge("l02-scratch", SHARE.of(100 * from_scratch), f"{from_scratch:.0%} of new p
 # you will see test numbers often. You guess before you look, and nothing is chosen by them.)
 #
 # **Write it.** Deal `n` pictures out to the three piles: 60 %, 20 % and 20 % of a shuffled row of
-# numbers. `torch.randperm(n)` shuffles.
+# numbers. `torch.randperm(n)` shuffles; cut at `n * 3 // 5` and `n * 4 // 5`, so that what does not divide
+# goes somewhere. (Where several pictures show the same leaf or the same patient, shuffle the leaves or the
+# patients instead, or a pile will recognise what another has learnt: lesson 06.)
 
 
 # %%
@@ -227,7 +229,7 @@ help_for("02-split")
 
 # %%
 def freeze(net):
-    raise NotImplementedError  # replace this line: switches first, then the mode of batch norm
+    raise NotImplementedError  # replace this line: switches first, then evaluation mode
 
 
 check("02-freeze", freeze)
@@ -304,8 +306,8 @@ def train_one_epoch(net, loader, optimizer):
 
 
 # %% [markdown]
-# **Predict.** The same sixty pictures, the same twenty passes. Only 1,542 weights learn. How many
-# points better or worse is it on new pictures than the network from scratch?
+# **Predict.** The same sixty pictures, twenty passes, and only 1,542 weights learn. How many points
+# better or worse is it on new pictures than the network from scratch?
 
 # %%
 GAP = Bands((0, 15, 40), "points better")
@@ -459,7 +461,7 @@ predict("l02-winner", "Which lane has the best validation accuracy at the end?",
 # %%
 from course_lib.widgets.race import Race
 
-race = Race(train=100, epochs=6)
+race = Race(train=100, epochs=4)
 race
 
 # %% [markdown]
@@ -467,7 +469,7 @@ race
 # buttons, the next cell presses it for you.
 
 # %%
-race.run(10)
+race.run(40)  # at most so many seconds; it ends when all lanes have
 ends = {row["lane"]: row["validation"] for row in race.results() if row["test"] is not None}
 if len(ends) < len(race.results()):
     print("Some lanes are still under way: press Train all, or run this cell again.")
@@ -536,7 +538,8 @@ display(Markdown(
 #
 # The rule of thumb that most courses teach is a plane: labels to the right, similarity upwards.
 # Choose a case, click, or move the sliders. Below the advice stands what was *measured* in the
-# nearest cell of our table; where the two disagree, the advisor says so.
+# nearest cell of our table; where the two disagree, the advisor says so. (A still picture shows them in
+# colour: who won, and by how many points over the next.)
 
 # %%
 from course_lib.widgets.advisor import Advisor
@@ -603,7 +606,9 @@ judge("l02-augment", outcome, f"{gain:+.1f} points, mean of two seeds.")
 # %% [markdown]
 # **What it means.** With two seeds don't read much into a few points. Which changes leave the class
 # alone depends on the pictures: a mirrored leaf is a leaf, a mirrored "b" is a "d",
-# a mirrored chest has its heart on the wrong side.
+# a mirrored chest has its heart on the wrong side. The test pictures stay as they are: they stand for
+# what will come. (The next rung is `v2.TrivialAugmentWide()`, which draws one of many changes for each
+# picture, colours among them. Ask of each whether it could change the class.)
 #
 # With a folder of your own, augment the *training* pictures only, and before they are normalised.
 # Open the folder twice and split both by the same rows:
@@ -752,8 +757,8 @@ print("in truth:", task.classes[task.test.labels[0]])
 expectations()
 
 # %%
-ask("p02-step", "p02-evaluation", "p02-overfitting", "p02-piles", "p02-extraction", "p02-words",
-    "p02-batch-norm", "p02-cache", "p02-small-similar", "p02-large-different", "p02-race",
+ask("p02-step", "p02-optimizer", "p02-evaluation", "p02-overfitting", "p02-piles",
+    "p02-extraction", "p02-words", "p02-batch-norm", "p02-cache", "p02-small-similar", "p02-large-different", "p02-race",
     "p02-augment", "p02-preprocessing", "p02-saving", "p02-baselines")  # fmt: skip
 
 # %% [markdown]

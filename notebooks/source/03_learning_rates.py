@@ -152,8 +152,8 @@ display(
             if norm
             else "Batch norm that learns along does not save it here. "
         )
-        + "The old task is lost in each of these runs, as the chart shows: what was learnt has been "
-        "overwritten, and lesson 04 asks what of it can be had back. So two settings belong together: "
+        + "The old task is lost wherever everything had the rate of 0.01, saved or not, as the chart "
+        "shows: what was learnt has been overwritten, and lesson 04 asks what of it can be had back. So two settings belong together: "
         "*statistics held still* is the safe choice at a *small* backbone rate."
     )
 )
@@ -177,9 +177,10 @@ display(
 #
 # **Write it.** An optimizer takes a list of *groups*, dictionaries with `params` and an `lr`. One
 # habit more: weight decay pulls weights towards zero, which is good for matrices and pointless for
-# biases and the scales of batch norm. So make two groups per stage, and give the parameters with
-# fewer than two dimensions `weight_decay` 0. The stages are `fc`, `layer4` down to `layer1`, and `conv1`
-# with `bn1` as the last. Return the list; forget no parameter, for what is in no group never learns.
+# biases and the scales of batch norm. So make two groups for the head `fc` and for each stage below it,
+# `layer4` down to `layer1` and last `conv1`, whose rate `bn1` shares; give the parameters with fewer than
+# two dimensions `weight_decay` 0. An empty group does no harm. Return the list; forget no parameter, for
+# what is in no group never learns.
 
 
 # %%
@@ -299,6 +300,9 @@ judge(
 )
 
 # %% [markdown]
+# (If your own run says otherwise: it has fewer labels and fewer passes than the study, and a rate that was
+# chosen for more of both need not suit it. One more reason to choose rates on pictures of your own.)
+#
 # A ratio is a fraction, and a fraction hides two numbers. The backbone never sees the ratio. It sees its
 # *own* rate, the head's rate divided by the ratio. So let us draw all runs of the study over that.
 
@@ -336,9 +340,11 @@ display(
     Markdown(
         "**What it means.** Ratios of 1, 10 and 100 that were free to choose came to lie on nearly the "
         "same rate *of the backbone*, and there they end nearly alike. "
-        f"The ratio is not the knob; its own rate is. And read both lines: from about {forgets:.0e} on "
+        "The ratio is not the knob; the backbone's own rate is. (Which ratio is best on the new task, "
+        f"each at its own rate, is by the rule above: *{stored_result('C15').verdict}*.) And read both lines: from about {forgets:.0e} on "
         f"the old task is gone. The last {100 * dearer:.0f} points on the new task are paid for with "
-        "nearly all of the old one. If you need both, stay below; if you need the new one alone, let "
+        "nearly all of the old one: what a large ratio buys at the usual rate of the head is a backbone "
+        "that still knows its old task, and not a better result on the new one. If you need both, stay below; if you need the new one alone, let "
         "validation choose."
         "\n\nWorldNet forgives a lot: it is small, and was trained on pictures that resemble its new "
         "ones. Does a network of photographs?"
@@ -438,7 +444,7 @@ import math
 import sys
 
 import torch
-from torch import nn
+from torch import nn, optim
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.models import ResNet18_Weights, resnet18
@@ -499,10 +505,8 @@ def main(folder, test=False, epochs=10, head_rate=3e-3, ratio=300.0, decay=1.0, 
     torch.manual_seed(seed)
     net.fc = nn.Linear(net.fc.in_features, len(data.classes))
     loader = DataLoader(learn, size, shuffle=True, generator=torch.Generator().manual_seed(seed))
-    optimizer = torch.optim.AdamW(parameter_groups(net, head_rate, ratio, decay))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda k: scale(k, epochs * len(loader))
-    )
+    optimizer = optim.AdamW(parameter_groups(net, head_rate, ratio, decay))
+    schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda k: scale(k, epochs * len(loader)))
     for epoch in range(epochs):
         train_one_epoch(net, loader, optimizer, schedule)
         print(f"epoch {epoch + 1}: {accuracy(net, DataLoader(choose, size)):.3f} on validation")
@@ -531,10 +535,23 @@ if __name__ == "__main__" and "ipykernel" not in sys.modules:
 # net.to(device)
 # pictures, labels = pictures.to(device), labels.to(device)
 #
-# # the best epoch instead of the last (in the loop over epochs)
+# # the best epoch instead of the last: `best = 0` before the loop, and in it, in place of the save below
 # now = accuracy(net, DataLoader(choose, size))
 # if now > best:
-#     best, kept = now, copy.deepcopy(net.state_dict())
+#     best = now
+#     torch.save({"weights": net.state_dict(), "classes": data.classes, "of": str(weights)}, "net.pt")
+#
+# # nothing forgotten, nothing twice: each parameter is in exactly one group
+# held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+# assert sorted(held) == sorted(map(id, net.parameters()))
+#
+# # each class in each pile, in place of `split`: deal every class out on its own
+# piles = [[], [], []]
+# for k in range(len(data.classes)):
+#     rows = torch.tensor(data.targets).eq(k).nonzero().flatten()
+#     for pile, part in zip(piles, split(len(rows))):
+#         pile += rows[part].tolist()
+# learn, choose, look = (Subset(data, rows) for rows in piles)
 #
 # # random views, for the training pile alone (lesson 02): a second ImageFolder, the same rows
 # views = v2.Compose([v2.RandomResizedCrop(224, scale=(0.6, 1)), v2.RandomHorizontalFlip(),
@@ -543,7 +560,8 @@ if __name__ == "__main__" and "ipykernel" not in sys.modules:
 # learn = Subset(ImageFolder(folder, views), learn.indices)
 #
 # # accuracy of each class: 90 % may be the majority alone
-# right = torch.cat([net(pictures).argmax(1) == labels for pictures, labels in loader])
+# pairs = DataLoader(look, size)
+# right = torch.cat([net(pictures).argmax(1) == labels for pictures, labels in pairs])
 # labels = torch.tensor([data.targets[row] for row in look.indices])
 # for k, name in enumerate(data.classes):
 #     print(name, right[labels == k].float().mean().item())
@@ -552,18 +570,25 @@ if __name__ == "__main__" and "ipykernel" not in sys.modules:
 # And to name a new photograph, in a program of its own:
 #
 # ```python
+# import torch
+# from PIL import Image
+# from torch import nn
+# from torchvision.models import get_weight, resnet18
+#
 # saved = torch.load("net.pt", weights_only=True)
 # net = resnet18()
 # net.fc = nn.Linear(net.fc.in_features, len(saved["classes"]))
 # net.load_state_dict(saved["weights"])
 # net.eval()
-# transform = ResNet18_Weights[saved["of"].split(".")[1]].transforms()
+# transform = get_weight(saved["of"]).transforms()
 # with torch.no_grad():
 #     p = net(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(1)[0]
 # print(saved["classes"][p.argmax()], f"{p.max():.0%}")
 # ```
 #
-# Lesson 08 puts all of it together, with a split by group and a model card.
+# Lesson 08 puts all of it together, with a split by group and a model card. (Why not the head first, as in
+# lesson 02? With AdamW that gives the first steps a better direction and not a smaller size; look at the
+# column *LP-FT* in lesson 02's table. If you like, train with `ratio=math.inf` for an epoch and go on.)
 #
 # **Another network** has other names. Replace `fc` by its head (the table of lesson 02) and the stages
 # by blocks of its own. A MobileNetV2 or an EfficientNet has one list of blocks, `features`:

@@ -313,6 +313,35 @@ def test_a_transplant_has_its_first_stages_from_the_donor(monkeypatch, kind, don
     assert strategy.trainable == learn and task.name == "half B"
 
 
+def test_the_control_of_transplants_has_frozen_random_stages_that_know_only_the_statistics(
+    monkeypatch,
+):
+    given = []
+    monkeypatch.setattr(halves, "half_task", partial(halves.half_task, test=20))
+    monkeypatch.setattr(
+        halves, "fit", lambda *asked, **_: given.append(asked) or SimpleNamespace(test=1, seconds=1)
+    )
+    halves.transplanted(
+        {"kind": "RnB", "stages": 2, "seed": 0, "pictures": 36, "epochs": 1, "side": 32}
+    )
+    net, _, strategy, _ = given[0]
+    random = halves.small_net(32).fresh(200).net.state_dict()
+    mine = net.net.state_dict()
+    assert torch.equal(mine["conv1.weight"], random["conv1.weight"])
+    assert not torch.equal(mine["layer4.0.conv1.weight"], random["layer4.0.conv1.weight"])
+    assert mine["bn1.running_mean"].abs().max() > 0 and strategy.trainable == 3
+
+
+def test_frozen_stages_of_another_net_are_set_beside_random_ones_by_their_number():
+    rows = pd.DataFrame(
+        [("AnB", 1, 0.8), ("AnB", 1, 0.6), ("RnB", 1, 0.5), ("AnB", 5, 0.4), ("base", 0, 0.9)],
+        columns=["kind", "stages", "test"],
+    )
+    found = halves.frozen_random(rows)
+    assert found.to_dict("index") == {1: {"AnB": pytest.approx(0.7), "RnB": 0.5}}
+    assert halves.frozen_random(rows[rows["kind"] != "RnB"]).empty
+
+
 # ---------------------------------------------------------------- all of them, tiny
 
 

@@ -61,3 +61,12 @@ def test_baselines_come_last_whatever_the_order_of_the_rows():
 
 def test_what_was_not_measured_leaves_no_words():
     assert "pixel logistic regression" not in Bars("strategy", {"source": "source"}).alt(ROWS)
+
+
+def test_there_are_no_bars_on_a_logarithmic_axis_where_a_length_means_nothing():
+    from matplotlib import pyplot as plt
+
+    plot = Bars("strategy", {"test": "seconds", "source": "source"}, logs=("test",))
+    logarithmic, linear = plot.draw(ROWS).axes
+    assert not logarithmic.patches and len(linear.patches) == 2
+    plt.close("all")

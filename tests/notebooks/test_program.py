@@ -1,6 +1,7 @@
 """The whole program at the end of lesson 03: short, the learner's own functions, and right."""
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.transforms import v2
@@ -32,6 +33,13 @@ WEIGHTS = "resnet18-f37072fd.pth"  # torchvision's name for the file of IMAGENET
 def program() -> str:
     text = LESSON.read_text(encoding="utf-8")
     return text[text.index(MARK) + len(MARK) :].split("\n# %%")[0]
+
+
+def printed(lesson: Path = LESSON) -> list[str]:
+    """The pieces of Python that a lesson shows in its text."""
+    text = lesson.read_text(encoding="utf-8")
+    found = re.findall(r"^# ```python\n(.*?)^# ```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^# ?", "", piece, flags=re.MULTILINE) for piece in found]
 
 
 def functions(source: str) -> dict[str, ast.FunctionDef]:
@@ -144,3 +152,45 @@ def test_another_seed_leaves_the_piles_as_they_are_and_the_test_pile_is_read_whe
     assert learnt[0] == learnt[1]
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test: ")]
     assert told == ["test: kept for the end", "test: 0.5"]
+
+
+def test_what_a_lesson_prints_as_python_is_python():
+    pieces = [piece for lesson in sorted(LESSON.parent.glob("0[0-3]_*.py")) for piece in
+              printed(lesson)]  # fmt: skip
+    assert len(pieces) >= 5
+    for piece in pieces:
+        ast.parse(piece)
+
+
+def test_the_lines_to_add_and_the_naming_of_a_photograph_run_as_printed(
+    planted, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(planted / "home"))
+    monkeypatch.chdir(tmp_path)
+    serious, naming = printed()[:2]
+    space = {"__name__": "finetune"}
+    exec(compile(program(), "finetune", "exec"), space)
+    weights = ResNet18_Weights.DEFAULT
+    net, data = resnet18(), ImageFolder(planted / "pictures", weights.transforms())
+    net.fc = nn.Linear(512, 2)
+    space |= {
+        "net": net, "data": data, "weights": weights, "folder": planted / "pictures", "size": 4,
+        "choose": Subset(data, [0, 10]), "best": 0.0, "v2": v2,
+        "optimizer": torch.optim.AdamW(space["parameter_groups"](net, 1e-3, 10.0, 0.5)),
+        "pictures": torch.zeros(2, 3, 64, 64), "labels": torch.tensor([0, 1]),
+    }  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    space["accuracy"] = lambda net, loader: 0.5
+    exec(compile(serious, "serious", "exec"), space)
+    dealt = sorted(row for pile in space["piles"] for row in pile)
+    assert dealt == list(range(20))
+    assert [sum(row < 10 for row in pile) for pile in space["piles"]] == [6, 2, 2]
+    assert space["learn"].indices == space["piles"][0]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["dark", "light"]
+    space["optimizer"].add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
+    with pytest.raises(AssertionError):  # a stranger in the groups
+        exec(serious[serious.index("held =") : serious.index("# each class in")], space)
+
+    Image.new("RGB", (300, 260)).save("photo.jpg")
+    exec(compile(naming, "naming", "exec"), {})
+    assert capsys.readouterr().out.split()[0] in ("dark", "light")

@@ -68,3 +68,17 @@ def test_every_preset_and_every_zone_has_its_words():
     widget = Advisor(labels=50, similarity=0.9)
     assert set(widget.info["rules"]) == {" ".join(key) for key in RULES}
     assert "small and similar" in widget.figure()[1]
+
+
+def test_the_figure_tells_who_won_where_it_was_measured_and_by_how_many_points(monkeypatch):
+    means = {"scratch": 0.5, "fine-tuning": 0.91, "feature extraction": 0.875}
+    cell = {**CELLS[0], "means": means, "best": "fine-tuning"}
+    assert advisor.told_winner(cell) == "fine-tuning +3.5"
+    monkeypatch.setattr(advisor, "measured_cells", lambda: [cell])
+    figure, alt = Advisor().figure()
+    assert "similar, 100 labels: fine-tuning +3.5" in alt
+    assert "fine-tuning +3.5" in [text.get_text() for text in figure.axes[0].texts]
+    close = {**cell, "means": {**means, "feature extraction": 0.9}}
+    assert advisor.told_winner(close) == advisor.NO_WINNER
+    monkeypatch.setattr(advisor, "measured_cells", lambda: [])
+    assert "Measured" not in Advisor().figure()[1]

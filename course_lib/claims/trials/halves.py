@@ -31,6 +31,7 @@ HALVES = {"A": 0, "B": 1}
 BASE = "base"  # trained on B from random weights: what the others are measured against
 # Yosinski et al. 2014: first stages from a net of A or of B, frozen or (+) learning with the rest.
 KINDS = ("AnB", "BnB", "AnB+", "BnB+")
+RANDOM_STAGES = "RnB"  # the control: first stages that learnt nothing, frozen
 SAME, OTHER = "same source", "other source"
 PAIRS = (SAME, OTHER, UNTRAINED)
 _QUIETLY = {"batch_size": 64, "validate_every": 0, "test": False, "progress": False}
@@ -93,20 +94,25 @@ def half_net(half: str, seed: int, pictures: int, epochs: int, side: int) -> Run
 def transplanted(trial: dict) -> dict:
     """Put the first stages of a trained net under fresh ones, train on half B, and test there.
 
-    trial: kind (`BASE` or one of `KINDS`), stages (how many), seed, pictures, epochs, side.
+    trial: kind (`BASE`, `RANDOM_STAGES` or one of `KINDS`), stages (how many), seed, pictures,
+    epochs, side.
     """
     kind, seed, stages = trial["kind"], trial["seed"], trial["stages"]
     settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
     if kind == BASE:
         run = half_net("B", seed, **settings)
         return {"test": run.test, "seconds": run.seconds}
-    donor = half_net(kind[0], seed, **settings).model
+    task = half_task("B", trial["pictures"], seed, trial["side"])
+    if kind == RANDOM_STAGES:
+        donor = small_net(trial["side"]).fresh(seed + 200)
+        adapt_batch_norm(donor, task.train.pictures)  # or its untrained statistics would decide
+    else:
+        donor = half_net(kind[0], seed, **settings).model
     net = transplant(donor, donor.fresh(seed + 100), stages)
     learn = "all" if kind.endswith("+") else len(STAGES) - stages
     strategy = S.Strategy(
         kind, trainable=learn, lr=S.SCRATCH.lr, head_lr_ratio=1.0, batch_norm="train"
     )
-    task = half_task("B", trial["pictures"], seed, trial["side"])
     run = fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
     return {"test": run.test, "seconds": run.seconds}
 
@@ -130,6 +136,13 @@ def lost_to_other(rows: pd.DataFrame, tuned: bool = False) -> pd.Series:
     means = rows.groupby(["kind", "stages"])["test"].mean().unstack("kind")
     wanted = means.reindex(columns=[f"BnB{mark}", f"AnB{mark}"]).dropna()
     return wanted[f"BnB{mark}"] - wanted[f"AnB{mark}"]
+
+
+def frozen_random(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean test accuracy of B with frozen first stages of A's ("AnB") and of a random net ("RnB"),
+    by their number; empty where the control was not measured."""
+    means = rows.groupby(["kind", "stages"])["test"].mean().unstack("kind")
+    return means.reindex(columns=["AnB", RANDOM_STAGES]).dropna()
 
 
 # ---------------------------------------------------------------- two unrelated sources
