@@ -586,7 +586,7 @@ judge(
 # That was one draw of sixty pictures, and a strength that nobody tuned. In the study every method, plain
 # fine-tuning too, chose its rate and its strength on draws of its own: of all settings that came within a
 # point of plain fine-tuning's best on the new task it took the one that forgets least. Then it was measured
-# on eight others.
+# on draws that had no say in the choice.
 
 # %%
 show_claim("C19")
@@ -702,7 +702,7 @@ display(Markdown(
        "Here the way leads through a dip: start and end do not lie in one valley, and a mean of "
        "them is worth less than either. ")
     + "*When it fails:* after a large rate, or a long one, when the end lies in another valley. Over "
-    "more draws: [C21 of the lab book](90_lab_book.ipynb)."
+    "more draws: [C21 of the lab book](90_lab_book.ipynb#C21)."
 ))  # fmt: skip
 
 # %% [markdown]

@@ -323,7 +323,13 @@ display(
     Markdown(
         "**What it means.** In the long runs of the study "
         + ", ".join(f"{name} closes {share:.0f} %" for name, share in far.items())
-        + ". Look at the panels by patch. Over *dark* patches the digit is light on dark as in the "
+        + ". "
+        + (
+            "(Whether DANN's share is above one half for certain stays undecided: the draws lie far apart.) "
+            if full.verdict == "undecided"
+            else ""
+        )
+        + "Look at the panels by patch. Over *dark* patches the digit is light on dark as in the "
         "source, and all do well. Over *bright* ones it is dark on light, and the network takes the "
         f"background for the stroke: {over_bright} are right there. All of them make the two clouds of "
         'features *alike*. Nothing in "alike" says that a dark 3 belongs to the light 3s and not to '
@@ -505,7 +511,9 @@ judge(
 # *things*; they equal out both. So look before you adapt: is the mix of classes about the same as in
 # training, and are there enough pictures? A ward with many more ill people than the training set, a camera
 # in front of an empty street, a batch of four: there the cheap method takes away what it should keep. (The
-# same holds for CORAL, MMD and DANN, which equal out whole clouds.)
+# same holds for CORAL, MMD and DANN, which equal out whole clouds.) Adapting that leaves you worse off than
+# before is called *negative transfer*, and without target labels nothing tells you. Lesson 06 meets another
+# cause: a network whose last stage learnt under *borrowed* statistics counts on just these.
 #
 # > **Take away.** Target statistics first: they are free. But only over a mix like the one you trained on.
 
@@ -536,7 +544,7 @@ Translation()
 #
 # Every method has settings, and no target label to choose them by. Good accuracy on the source says
 # little: nearly all candidates have it. Rules that look at the target's answers (are they certain, do they
-# lie in tight groups?) are fooled by a network that is certain and wrong. [C26](90_lab_book.ipynb#C26)
+# lie in tight groups?) can be fooled by a network that is certain and wrong. [C26](90_lab_book.ipynb#C26)
 # measures three such rules. So three habits: fix the settings once, on *another* pair of domains; label
 # fifty target pictures and use them for nothing but choosing, and say so; and distrust a paper's "best epoch
 # on the target". (Plainly: network, step size and picture size of our own study were tried with an eye on
