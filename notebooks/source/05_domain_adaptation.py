@@ -346,8 +346,8 @@ display(
 # ### See it move
 #
 # Every point is a picture, placed by its features. It opens on a network that has seen the source only.
-# *Try this:* press **Train** with the domain loss at 0, look where the belt's points lie; then raise it
-# and train again. Colour by *digit*: clouds that lie on top of each other can still have the classes in
+# *Try this:* set λ to 0 and press **Train live**: a new network learns, and the belt's points go where they
+# like. Set λ to 1 and train again. The path *stored: DANN* is the same at full length. Colour by *digit*: clouds that lie on top of each other can still have the classes in
 # the wrong heaps.
 
 # %%

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from course_lib.claims import show_claim
 from course_lib.claims.showing import difference
 
 
@@ -24,3 +25,10 @@ def result(verdict, seeds):
 )
 def test_a_small_run_says_when_and_why_it_differs_from_the_study(mine, stored, words):
     assert words in difference(mine, stored)
+
+
+def test_a_claim_in_a_lesson_leads_to_its_place_in_the_lab_book(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda one, **_: shown.append(one))
+    show_claim("C10")
+    assert any("(90_lab_book.ipynb#C10)" in getattr(one, "data", "") for one in shown)
