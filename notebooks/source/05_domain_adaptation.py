@@ -76,7 +76,8 @@ two_rows(
 # photographs, as the absolute difference of patch and digit. Over a dark patch the digit stays light;
 # over a bright one it turns **dark on light**. Nothing in the source looks like that. (It is the
 # construction of MNIST-M in [Ganin et al. 2016](https://arxiv.org/abs/1505.07818), with scikit-learn's
-# digits and photographs. Writers and photo regions of training and test never overlap.)
+# digits and photographs. No region of a photograph serves both training and test. The digits do not say who
+# wrote them; they come in blocks, and training and test take different blocks.)
 #
 # ## How much is there to gain?
 #

@@ -24,7 +24,7 @@ def notebook(lab):
     path.unlink()
 
 
-def test_the_embedding_opens_on_source_only_follows_its_slider_turns_and_trains(lab, page, notebook):
+def test_the_embedding_opens_on_source_only_follows_its_slider_and_trains(lab, page, notebook):
     browser = page.page
     page.open(lab, notebook.name)
     page.run_all()
