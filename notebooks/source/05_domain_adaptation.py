@@ -274,10 +274,27 @@ help_for("05-adabn")
 
 # %%
 adabn = mine_or_ours("05-adabn")
+after = {}
 for name, one in (("source only", source_only), ("your DANN", dann)):
     before = accuracy(one, tested)
     adabn(one, belt.split(250))
-    print(f"{name:12} belt {before:.0%}, with the belt's statistics {accuracy(one, tested):.0%}")
+    after[name] = accuracy(one, tested)
+    print(f"{name:12} belt {before:.0%}, with the belt's statistics {after[name]:.0%}")
+
+# %%
+longer = stored_result("C22").rows["steps"].max() / steps
+ahead = 100 * (after["your DANN"] - after["source only"])
+display(
+    Markdown(
+        f"With the same statistics your adversary is worth {ahead:+.0f} points. "
+        + (
+            "That is next to nothing yet: "
+            if ahead < 3
+            else "And it has only begun to bargain with the body: "
+        )
+        + f"the runs of the study below are {longer:.0f} times as long as yours."
+    )
+)
 
 # %% [markdown]
 # ## How much of the gap?
@@ -463,7 +480,7 @@ display(
 )
 
 # %% [markdown]
-# ### When the cheap method harms
+# ### When the cheap method fails
 #
 # Your `adabn` asks for unlabelled pictures, and pictures of the target are cheap. Any pictures?
 #
@@ -471,7 +488,11 @@ display(
 # camera, fifty pictures of it. You compute the statistics on these.
 
 # %%
-KINDS = ("nearly as good as with all kinds", "half of the gain is left", "no gain, or a loss")
+KINDS = (
+    "nearly as good as with all kinds",
+    "about half of the gain is left",
+    "a quarter of the gain at most, or a loss",
+)
 predict("l05-one-kind", "With statistics of one kind only, the network at night is ...", KINDS)
 
 # %%
@@ -506,8 +527,25 @@ judge(
     f"{100 * left:.0f} percent of the gain is left, on average over three kinds.",
 )
 
+# %%
+few = reached["all kinds, 4 pictures"] - plain
+display(
+    Markdown(
+        "**What it means.** "
+        + (
+            "One kind alone makes the network worse than doing nothing. "
+            if left < 0
+            else f"One kind alone brings {left:.0%} of what all kinds bring: the light is put right, "
+            "and something else is put wrong. "
+            if left < 0.75
+            else "Here one kind is nearly enough; with others it need not be. "
+        )
+        + f"Four pictures of all kinds change {100 * few:+.0f} points: too few for a mean and a spread."
+    )
+)
+
 # %% [markdown]
-# **What it means.** A channel that answers to arrows is loud when all pictures show arrows. AdaBN takes the
+# A channel that answers to arrows is loud when all pictures show arrows. AdaBN takes the
 # mean away, and with it the arrow. Statistics do not know what belongs to the *light* and what to the
 # *things*; they equal out both. So look before you adapt: is the mix of classes about the same as in
 # training, and are there enough pictures? A ward with many more ill people than the training set, a camera
