@@ -540,7 +540,12 @@ display(
             if left < 0.75
             else "Here one kind is nearly enough; with others it need not be. "
         )
-        + f"Four pictures of all kinds change {100 * few:+.0f} points: too few for a mean and a spread."
+        + f"Four pictures of all kinds change {100 * few:+.0f} points"
+        + (
+            ": too few for a mean and a spread."
+            if few < (full_gain - plain) / 2
+            else "; another four need not."
+        )
     )
 )
 
