@@ -58,7 +58,8 @@ def load_domains(name: str, train: int | None = None, seed: int = 0) -> Domains:
 
     digits: white digits on black -> the same digits over photo patches, |patch - digit| (the
         construction of MNIST-M, Ganin et al., JMLR 2016). Both are written anew each time (turned,
-        moved, bent); writers and photo regions of training, validation and test differ.
+        moved, bent). Training, validation and test take different blocks of digits (the data name
+        no writers) and different regions of photographs.
     night: held-out shapes of the image world by day -> at night.
     scanners: phantom radiographs of scanner A -> scanner B; other patients in every part.
     mnist to mnist-blended, mnist to svhn: downloaded sets of digits, see course_lib.data.photos.

@@ -186,8 +186,9 @@ function render(context) {
     live.on("snapshot", (all) => {
       Object.assign(state, { paths: all.paths, shown: all.shown });
       list();
-      const names = Object.keys(all.paths);
-      open(all.paths[names.at(-1)].frames.length ? names.at(-1) : names.at(-2));
+      // Before anything has learnt here: a net that knows the source only, at the end of its run.
+      const names = Object.keys(all.paths), trained = names.at(-1);
+      open(all.paths[trained].frames.length ? trained : names[0]);
     });
     live.on("message", (m) => {
       const one = state.paths[m.path];
@@ -202,9 +203,9 @@ function render(context) {
       }
     });
     live.on("clear", () => {
-      const name = Object.keys(state.paths).at(-1);
-      if (name) state.paths[name].frames = [];
-      if (state.path === name) open(name);
+      const names = Object.keys(state.paths), trained = names.at(-1);
+      if (trained) state.paths[trained].frames = [];
+      if (state.path === trained) open(names[0]);
     });
   });
 }

@@ -24,7 +24,7 @@ def notebook(lab):
     path.unlink()
 
 
-def test_the_embedding_follows_its_slider_turns_and_trains(lab, page, notebook):
+def test_the_embedding_opens_on_source_only_follows_its_slider_and_trains(lab, page, notebook):
     browser = page.page
     page.open(lab, notebook.name)
     page.run_all()
@@ -33,6 +33,7 @@ def test_the_embedding_follows_its_slider_turns_and_trains(lab, page, notebook):
     words = widget.locator("p.live-status")
     step, canvas = widget.get_by_label("Training step"), widget.locator("canvas")
     last = words.inner_text()
+    assert widget.get_by_label("Path").input_value() == "stored: source only"
     assert last.startswith("Step ")
     before = canvas.evaluate("c => c.toDataURL()")
 
@@ -46,7 +47,7 @@ def test_the_embedding_follows_its_slider_turns_and_trains(lab, page, notebook):
     browser.keyboard.press("ArrowRight")
     assert canvas.evaluate("c => c.toDataURL()") != turned
 
-    widget.get_by_label("Path").select_option("stored: source only")
+    widget.get_by_label("Path").select_option("stored: DANN")
     assert words.inner_text() != last
     widget.get_by_role("button", name="Train live").click()
     widget.get_by_text("finished").wait_for(timeout=180_000)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from course_lib.claims import show_claim
 from course_lib.claims.showing import difference
 
 
@@ -49,3 +50,10 @@ def test_an_undecided_run_says_which_way_it_points(asked, mine, theirs, way):
         result("undecided", 2, part(mine, **asked)), result("holds", 5, part(theirs, **asked))
     )
     assert said == f"It points {way}, and is too small to be sure: yours has 2 draws instead of 5."
+
+
+def test_a_claim_in_a_lesson_leads_to_its_place_in_the_lab_book(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda one, **_: shown.append(one))
+    show_claim("C10")
+    assert any("(90_lab_book.ipynb#C10)" in getattr(one, "data", "") for one in shown)
