@@ -420,6 +420,13 @@ def test_interpolation_keeps_the_end_s_head_when_the_heads_differ():
     assert not torch.equal(mixed.net.conv1.weight, end.net.conv1.weight)
 
 
+def test_drift_does_not_depend_on_the_order_in_memory():
+    start, now = small_backbone(0), small_backbone(1)
+    turned = start.copy()
+    turned.net.to(memory_format=torch.channels_last)
+    assert relative_drift(turned, now) == pytest.approx(relative_drift(start, now))
+
+
 def test_recomputed_statistics_are_those_of_the_pictures():
     model, x = small_backbone(), pictures(16).pictures
     fresh = recompute_statistics(model, x)

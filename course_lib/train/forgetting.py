@@ -10,7 +10,7 @@ and features what the net makes of it. The scalar that it returns is added to th
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -68,13 +68,18 @@ def source_accuracy(model: Backbone, head: nn.Linear, source: Split) -> float:
     return accuracy(logits, source.labels)
 
 
+def _vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All numbers in one row, whatever the order in which a trained net keeps them in memory."""
+    return torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
+
+
 def relative_drift(start: Backbone, now: Backbone) -> dict[str, float]:
     """How far the parameters of each stage have moved from the start: |w - w0| / |w0|."""
     drift = {}
     with torch.no_grad():
         for name, stage in now.stages.items():
-            before = nn.utils.parameters_to_vector(start.stages[name].parameters()).cpu()
-            after = nn.utils.parameters_to_vector(stage.parameters()).cpu()
+            before = _vector(start.stages[name].parameters()).cpu()
+            after = _vector(stage.parameters()).cpu()
             drift[name] = ((after - before).norm() / before.norm()).item()
     return drift
 
