@@ -13,6 +13,7 @@ import html
 import re
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import site_claims
@@ -28,11 +29,14 @@ PLOTLY = "application/vnd.plotly.v1+json"
 DOCS = ("class", "teaching", "project", "grading", "accessibility")
 
 
-def make(root: Path, folder: Path, live: bool = True) -> list[Path]:
+def make(
+    root: Path, folder: Path, live: bool = True, only: Collection[str] | None = None
+) -> list[Path]:
     """Write the landing page, a page for each executed lesson, for each claim, and those for
     teachers; gives the landing page and the lessons' pages.
 
-    live: put the experiments on the landing page, which needs Node.js. Raises CourseError.
+    live: put the experiments on the landing page, which needs Node.js. only: numbers of lessons and
+    tags of claims whose pages are written; None: all. Raises CourseError.
     """
     lessons = sorted(notebooks.executed(root).glob(notebooks.PATTERN))
     if not lessons:
@@ -40,11 +44,13 @@ def make(root: Path, folder: Path, live: bool = True) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pages = [folder / "index.html"]
     for path in lessons:
+        if only is not None and path.stem[:2] not in only:
+            continue
         target = folder / f"{path.stem}.html"
         write_atomically(target, lesson_page(path))
         pages.append(target)
     documents = write_documents(root, folder)
-    site_claims.make(folder / "claims")
+    site_claims.make(folder / "claims", only)
     write_atomically(pages[0], landing(lessons, documents, live))
     for page in pages:
         note(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")

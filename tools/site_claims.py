@@ -1,6 +1,7 @@
 """A page per claim, with its rows as CSV, and the table of them all."""
 
 import html
+from collections.abc import Collection
 from pathlib import Path
 
 from site_frame import markdown, page
@@ -16,11 +17,13 @@ TRACKS = {"world": "In the image world, with WorldNet", "photos": "On photograph
 BACK = '<a href="index.html">Lab book</a>'
 
 
-def make(folder: Path) -> list[str]:
-    """Write claims/index.html and a page for each claim; gives their tags."""
+def make(folder: Path, only: Collection[str] | None = None) -> list[str]:
+    """Write claims/index.html and a page for each claim (only these tags); gives all tags."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {track: stored_results(track=track) for track in TRACKS}
     for tag, claim in claims().items():
+        if only is not None and tag not in only:
+            continue
         results = {track: found[track].get(tag) for track in TRACKS}
         for track, result in results.items():
             if result:

@@ -204,19 +204,13 @@ export function own(root, { ask, data, pictures }) {
   }
 }
 
-// As the test of this page runs it.
-export const PYTHON = `import json
-import torch
-from course_lib import load_backbone
+// As tests/browser/test_site_experiments.py runs it.
+export const PYTHON = `from course_lib import Task, predict
+from course_lib.serving import load_head
 
-head = json.load(open("head.json"))
-model = load_backbone("worldnet")
-net = model.net.eval()
-net.fc = torch.nn.Linear(256, len(head["classes"]))
-net.fc.weight.data = torch.tensor(head["weight"], dtype=torch.float32)
-net.fc.bias.data = torch.tensor(head["bias"], dtype=torch.float32)
+model = load_head("head.json")
+print(model.source_classes)
 
-# pictures: uint8, (n, 3, 64, 64)
-with torch.no_grad():
-    chances = net(model.prepare(pictures)).softmax(1)
+# pictures: uint8, (n, 3, height, width), such as Task.from_folder("my_pictures").test.pictures
+chances = predict(model, pictures).softmax(1)
 `;
