@@ -18,6 +18,9 @@ from pathlib import Path
 
 import site_claims
 import site_frame
+import site_landing
+import site_search
+import site_widgets
 
 from course_lib import notebooks
 from course_lib.commands.report import note
@@ -51,7 +54,10 @@ def make(
         pages.append(target)
     documents = write_documents(root, folder)
     site_claims.make(folder / "claims", only)
-    write_atomically(pages[0], landing(lessons, documents, live))
+    site_widgets.make(folder / "tools.html")
+    write_atomically(
+        pages[0], site_landing.html(site_landing.listed(root, lessons), documents, live)
+    )
     for page in pages:
         note(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
     if any("plotly.min.js" in page.read_text(encoding="utf-8") for page in pages):
@@ -59,42 +65,8 @@ def make(
 
         script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
         shutil.copyfile(script, folder / "plotly.min.js")
+    site_search.make(folder)
     return pages
-
-
-def landing(lessons: list[Path], documents: list[tuple[str, str]], live: bool) -> str:
-    """The first page: the experiments, then where everything lies."""
-    items = "\n".join(
-        f'<li><a href="{path.stem}.html">{html.escape(title(path))}</a></li>' for path in lessons
-    )
-    papers = "\n".join(
-        f'<li><a href="{name}.html">{html.escape(heading)}</a></li>' for name, heading in documents
-    )
-    sections = SECTIONS.format(lessons=items, documents=papers)
-    if not live:
-        return site_frame.page("Start", f"<h1>Transfer learning, measured</h1>{sections}")
-    import site_page
-
-    return site_page.html(sections=sections, footer=FOOTER)
-
-
-SECTIONS = """
-<section aria-labelledby="lessons"><h2 id="lessons">The lessons, as they ran</h2>
-<p>To predict before you see, open them in JupyterLab: <code>make lab</code>, or by the badges in
-each lesson.</p>
-<ul class="lessons">{lessons}</ul></section>
-<section aria-labelledby="claims"><h2 id="claims">The lab book</h2>
-<p>Every claim has a page: the rule that stood before the run, the verdict, the chart, the rows to
-download, and what would change our mind. Some famous claims do not hold here, and it says so.
-<a href="claims/index.html">All claims</a></p></section>
-<section aria-labelledby="teach"><h2 id="teach">For teachers</h2>
-<p>Graded quizzes that run students' code in a sandbox, from hand-out to grade book.</p>
-<ul class="lessons">{documents}</ul></section>
-"""
-FOOTER = (
-    "Nothing on these pages is fetched from elsewhere, and nothing that you put in leaves your "
-    "machine."
-)
 
 
 def write_documents(root: Path, folder: Path) -> list[tuple[str, str]]:
@@ -141,7 +113,7 @@ def lesson_page(path: Path) -> str:
     # Links between lessons lead to their pages, those into the lab book to the page of a claim.
     body = re.sub(r'href="90_lab_book\.ipynb#(C\w+)"', r'href="claims/\1.html"', body)
     body = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body)
-    return site_frame.page(title(path), site_frame.reachable(body))
+    return site_frame.page(site_landing.title(path), site_frame.reachable(body))
 
 
 def picture(png: str, metadata) -> str:
@@ -157,14 +129,6 @@ def plot(data) -> str:
 
     figure = go.Figure(data["data"], data.get("layout"), skip_invalid=True)
     return to_html(figure, data.get("config"), include_plotlyjs="plotly.min.js", full_html=False)
-
-
-def title(path: Path) -> str:
-    """The first heading of a lesson."""
-    for cell in notebooks.read(path).cells:
-        if found := re.match(r"# (.+)", cell.source):
-            return found[1]
-    return path.stem
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:

@@ -25,7 +25,7 @@ PAGE = """\
 <body class="page">
 <a class="skip" href="#main">To the text</a>
 <header><nav aria-label="Site">
-<a href="{up}index.html">Transfer learning, measured</a> {more}
+<a href="{up}index.html"><strong>Transfer learning, measured</strong></a> {nav} {more}
 </nav></header>
 <main id="main" data-pagefind-body>
 {body}
@@ -35,9 +35,25 @@ PAGE = """\
 """
 
 
+# Where each page leads, from the site's folder.
+PLACES = {
+    "Lessons": "index.html#lessons",
+    "Lab book": "claims/index.html",
+    "Advisor": "tools.html",
+    "For teachers": "index.html#teach",
+    "Search": "search.html",
+}
+
+
 def page(title: str, body: str, up: str = "", more: str = "") -> str:
     """A whole page. up: the way to the site's folder, such as "../". more: links beside it."""
-    return PAGE.format(title=html.escape(title), body=body, style=style(), up=up, more=more)
+    parts = {"title": html.escape(title), "body": body, "style": style(), "up": up, "more": more}
+    return PAGE.format(nav=nav(up), **parts)
+
+
+def nav(up: str = "") -> str:
+    """Links to the parts of the site."""
+    return " ".join(f'<a href="{up}{place}">{name}</a>' for name, place in PLACES.items())
 
 
 @cache

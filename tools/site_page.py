@@ -83,7 +83,7 @@ def sheet(pictures: Tensor) -> str:
         y, x = side * (i // COLUMNS), side * (i % COLUMNS)
         canvas[y : y + side, x : x + side] = tile
     file = io.BytesIO()
-    Image.fromarray(canvas).save(file, "WEBP", lossless=True, quality=100, method=6)
+    Image.fromarray(canvas).save(file, "WEBP", lossless=True, quality=50, method=4)
     return base64.b64encode(file.getvalue()).decode()
 
 

@@ -23,6 +23,15 @@ export function own(root, { ask, data, pictures }) {
 
   let head = null;
   let names = [];
+  return { teach };
+
+  /** All at once: drawn pictures, a head on them, and the reader led to what came out. */
+  async function teach() {
+    document.getElementById("own-title").focus();
+    fill();
+    await learn();
+    result.scrollIntoView({ block: "nearest" });
+  }
 
   function addClass(name = "") {
     if (classes.length >= MOST_CLASSES) return say(`At most ${MOST_CLASSES} classes.`);
@@ -161,7 +170,8 @@ export function own(root, { ask, data, pictures }) {
       return make("tr", {}, make("th", { scope: "row", textContent: name }),
         make("td", { class: "bars" }, bar), make("td", { textContent: `${right} of ${all}` }));
     });
-    const caption = "Each picture was left out once, and a head trained on all others said what it is.";
+    const caption = "Each picture was left out once, and a head trained on all others said what it is. " +
+      "Features that tell nothing do worse than guessing there: the class of the picture that is left out is the one with fewer left.";
     const table = make("table", {}, make("caption", { textContent: caption }),
       make("tbody", {}, ...body));
     result.replaceChildren(table);

@@ -21,7 +21,8 @@ async function main() {
   await started;
   const context = { ask, follow, data, pictures };
   await first(document.getElementById("first"), context);
-  own(document.getElementById("own"), context);
+  const { teach } = own(document.getElementById("own"), context);
+  document.getElementById("teach").onclick = teach;
   racing(document.getElementById("race"), context);
   document.body.dataset.ready = "true";
 }

@@ -23,9 +23,14 @@ export function racing(root, { follow, data, pictures }) {
   const cells = Object.fromEntries(ORDER.map((lane) => [lane, ["-", "-", "-"].map((text) => make("td", { textContent: text }))]));
   const head = make("tr", {}, ...["way", "epochs", "test accuracy", "seconds"].map((text) => make("th", { scope: "col", textContent: text })));
   const rows = ORDER.map((lane) => make("tr", {}, make("th", { scope: "row" }, swatch(data.looks[lane]), ` ${WORDS[lane]}`), ...cells[lane]));
+  const curves = Object.fromEntries(ORDER.map((lane) => [lane, []]));
+  const numbers = make("div", { class: "wide", tabIndex: 0, role: "region" });
+  numbers.setAttribute("aria-label", "Test accuracy after each epoch");
+  tabulate();
   const caption = `${data.race.train.length} labelled pictures of ${data.race.classes.join(", ")}; tested on ${data.race.test.length} others.`;
   root.append(make("div", { class: "row" }, make("label", {}, "Which will win? ", guess), start), status, chart.element,
-    make("table", {}, make("caption", { textContent: caption }), make("thead", {}, head), make("tbody", {}, ...rows)));
+    make("table", {}, make("caption", { textContent: caption }), make("thead", {}, head), make("tbody", {}, ...rows)),
+    make("details", {}, make("summary", { textContent: "The numbers of the chart" }), numbers));
 
   let stop = null;
   const task = {
@@ -34,8 +39,19 @@ export function racing(root, { follow, data, pictures }) {
     test: { pictures: joined(pictures.test), labels: data.race.test },
   };
 
+  /** The curves as a table: a row for each way, a column for each epoch. */
+  function tabulate() {
+    const epochs = Array.from({ length: data.race.epochs }, (_, i) => i + 1);
+    const row = (lane) => make("tr", {}, make("th", { scope: "row", textContent: WORDS[lane] }),
+      ...epochs.map((epoch) => make("td", { textContent: curves[lane][epoch - 1] ?? "-" })));
+    numbers.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col", textContent: "epoch" }),
+      ...epochs.map((epoch) => make("th", { scope: "col", textContent: epoch })))), make("tbody", {}, ...ORDER.map(row))));
+  }
+
   async function run() {
     chart.clear();
+    ORDER.forEach((lane) => (curves[lane] = []));
+    tabulate();
     start.textContent = "Stop";
     const ends = {};
     for (const lane of ORDER) {
@@ -63,6 +79,8 @@ export function racing(root, { follow, data, pictures }) {
         else if (answer.accuracy !== undefined) {
           ends[lane] = answer.accuracy;
           chart.append(lane, answer.epoch, answer.accuracy);
+          curves[lane].push(percent(answer.accuracy));
+          tabulate();
           [answer.epoch, percent(answer.accuracy), seconds().toFixed(1)].forEach((text, i) => (cells[lane][i].textContent = text));
         }
       });

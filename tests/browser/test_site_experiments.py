@@ -30,12 +30,14 @@ KERNEL = """() => {
   window.ask = (kind, message, bytes = {}, many = false) => new Promise((resolve) => {
     const all = [];
     waiting[++last] = (answer) => {
-      all.push(Object.fromEntries(Object.entries(answer).map(([name, value]) => [name, plain(value)])));
+      all.push(Object.fromEntries(Object.entries(answer).map(([name, value]) => [name,
+      plain(value)])));
       if (!many || answer.done || answer.error) resolve(many ? all : all[0]);
     };
     const data = JSON.parse(document.getElementById("data").textContent);
     if (kind === "start")
-      message = { weights: unpack(document.getElementById("weights").textContent.trim()).buffer, card: data.card };
+      message = { weights: unpack(document.getElementById("weights").textContent.trim()).buffer,
+      card: data.card };
     if (kind === "race") {
       message.settings = { ...data.race, rates: data.race.rates[message.lane] };
       for (const part of ["train", "test"]) message.task[part].pictures = unpack(bytes[part]);
@@ -162,7 +164,9 @@ def test_a_head_of_ones_own_pictures_is_downloaded_and_works_in_python(
     own = page.locator("#own")
     chosen = [task.train.pictures[task.train.labels == kind][:each] for kind in kinds]
     for number, pictures in enumerate(chosen, 1):
-        own.get_by_label(f"Pictures of class {number}", exact=True).set_input_files(files_of(pictures, "p"))
+        own.get_by_label(f"Pictures of class {number}", exact=True).set_input_files(
+            files_of(pictures, "p")
+        )
         own.get_by_text(f"{each} pictures", exact=True).nth(number - 1).wait_for()
     own.get_by_role("button", name="Train a head").click()
     own.locator(".result table").wait_for(timeout=60_000)
