@@ -286,7 +286,7 @@ longer = stored_result("C22").rows["steps"].max() / steps
 ahead = 100 * (after["your DANN"] - after["source only"])
 display(
     Markdown(
-        f"With the same statistics your adversary is worth {ahead:+.0f} points. "
+        f"With the same statistics your adversary is worth {ahead:+z.0f} points. "
         + (
             "That is next to nothing yet: "
             if ahead < 3
@@ -540,7 +540,7 @@ display(
             if left < 0.75
             else "Here one kind is nearly enough; with others it need not be. "
         )
-        + f"Four pictures of all kinds change {100 * few:+.0f} points"
+        + f"Four pictures of all kinds change {100 * few:+z.0f} points"
         + (
             ": too few for a mean and a spread."
             if few < (full_gain - plain) / 2
