@@ -310,7 +310,7 @@ display(Markdown(
 # | [05 Domain adaptation](05_domain_adaptation.ipynb) | other pictures, no labels? | 55 min |
 # | [06 Production](06_production.ipynb) | can I trust this number? | 55 min |
 # | [07 Everywhere](07_everywhere.ipynb) | and with words, boxes, giants? | 60 min |
-# | 08 Your own project | all of it, with your own pictures | an afternoon |
+# | [08 Your own project](08_your_project.ipynb) | all of it, with your own pictures | an afternoon |
 #
 # In each you fill in a few lines. `check(...)` tells at once whether they work, and names the
 # mistake if it knows it; hints and a full solution are folded below. Nobody sees those. Graded
