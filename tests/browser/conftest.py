@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.browser.sites import offline, site  # noqa: F401 (fixtures for all modules here)
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "browser-test"
 CHROMIUM_FLAGS = [

@@ -8,7 +8,6 @@ import re
 import pytest
 
 from tests.browser.axe import ROOT, findings
-from tests.browser.sites import offline, site  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]
 
@@ -39,7 +38,7 @@ def test_the_table_of_pages_has_each_kind_in_both_themes_and_widths():
 
 
 @pytest.mark.parametrize(("name", "theme", "width", "least"), TABLE)
-def test_axe_finds_nothing(site, offline, name, theme, width, least):  # noqa: F811
+def test_axe_finds_nothing(site, offline, name, theme, width, least):
     page = offline(site / name, number(width), 900, theme)
     if name == "index.html":
         train_a_head(page)
@@ -47,7 +46,7 @@ def test_axe_finds_nothing(site, offline, name, theme, width, least):  # noqa: F
     assert page.evaluate("document.documentElement.scrollWidth") <= number(width)
 
 
-def test_at_400_percent_nothing_is_cut_off(site, offline):  # noqa: F811
+def test_at_400_percent_nothing_is_cut_off(site, offline):
     """WCAG's reflow: a window of 1,280 by 1,024 at 400 % has 320 by 256 pixels of its own."""
     page = offline(site / "index.html", 320, 256, device_scale_factor=4)
     train_a_head(page)

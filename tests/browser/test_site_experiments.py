@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from course_lib import fit, load_backbone, load_task, predict
 from course_lib import strategies as S
 from course_lib.serving import load_head
-from tests.browser.sites import offline, site  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]
 
@@ -60,7 +59,7 @@ def task():
 
 
 @pytest.fixture
-def kernel(site, offline):  # noqa: F811
+def kernel(site, offline):
     page = offline(site / "index.html")
     assert page.evaluate(KERNEL)["backend"] == "wasm"
     call = "([kind, message, bytes, many]) => window.ask(kind, message, bytes, many)"
@@ -153,8 +152,8 @@ def files_of(pictures, stem: str) -> list[dict]:
 
 
 def test_a_head_of_ones_own_pictures_is_downloaded_and_works_in_python(
-    site,  # noqa: F811
-    offline,  # noqa: F811
+    site,
+    offline,
     task,
     tmp_path,
     monkeypatch,

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.browser.sites import offline, site  # noqa: F401 (fixtures)
-
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]
 
 FOCUSED = """() => {
@@ -63,7 +61,7 @@ def told(page, place: str) -> str:
     return page.locator(f"{place} [role=status]").first.text_content()
 
 
-def test_a_head_is_trained_tried_and_downloaded_by_keyboard_alone(site, offline):  # noqa: F811
+def test_a_head_is_trained_tried_and_downloaded_by_keyboard_alone(site, offline):
     page = offline(site / "index.html", 900, 640, reduced_motion="reduce")
     hands = Keyboard(page)
     hands.reach("Another picture")
@@ -111,7 +109,7 @@ def test_a_head_is_trained_tried_and_downloaded_by_keyboard_alone(site, offline)
         strip(hands.frames, Path(os.environ["COURSE_PICTURES"]) / "keyboard.png")
 
 
-def test_one_press_teaches_two_shapes_and_brings_the_focus_along(site, offline):  # noqa: F811
+def test_one_press_teaches_two_shapes_and_brings_the_focus_along(site, offline):
     page = offline(site / "index.html")
     hands = Keyboard(page)
     hands.reach("Teach it two new shapes")
@@ -120,7 +118,7 @@ def test_one_press_teaches_two_shapes_and_brings_the_focus_along(site, offline):
     assert page.evaluate(FOCUSED)["name"] == "Your own classes"
 
 
-def test_the_race_is_guessed_started_and_stopped_by_keyboard_alone(site, offline):  # noqa: F811
+def test_the_race_is_guessed_started_and_stopped_by_keyboard_alone(site, offline):
     page = offline(site / "index.html")
     hands = Keyboard(page)
     hands.reach("Which will win?")
@@ -139,7 +137,7 @@ def test_the_race_is_guessed_started_and_stopped_by_keyboard_alone(site, offline
     assert len(cells) == 10 and all(cell.endswith("%") for cell in cells)
 
 
-def test_advisor_and_six_steps_are_worked_by_keyboard_alone(site, offline):  # noqa: F811
+def test_advisor_and_six_steps_are_worked_by_keyboard_alone(site, offline):
     page = offline(site / "tools.html")
     hands = Keyboard(page)
     hands.reach("Camera traps")
