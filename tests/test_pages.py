@@ -1,6 +1,7 @@
 """README and CONTRIBUTING: links lead somewhere, commands exist, code runs, figures are stored."""
 
 import ast
+import importlib.util
 import json
 import re
 import shlex
@@ -94,6 +95,14 @@ def test_the_command_line_lists_every_command():
     assert all(name in found.stdout for name, _, _ in cli.COMMANDS)
 
 
+def script(name: str):
+    """A file of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def stored(name: str) -> dict:
     return json.loads((ROOT / "benchmarks/results" / name).read_text())
 
@@ -114,6 +123,26 @@ def test_the_readme_shows_the_stored_figures_of_the_cache():
 def test_the_readme_shows_the_transfer_that_the_model_card_holds():
     table = transfer_table(read_card(WORLDNET_WEIGHTS)).split("\n\n")[0]
     assert table in README.read_text("utf-8")
+
+
+def test_the_readme_sets_both_nets_side_by_side_as_their_rows_do():
+    transfer = script("transfer")
+    rows = [stored(name)["rows"] for name in ("transfer.json", "transfer_imagenet.json")]
+    assert transfer.both_nets(*rows) in README.read_text("utf-8")
+
+
+def test_draws_that_one_of_the_nets_has_not_seen_whole_are_left_out_of_the_table():
+    transfer = script("transfer")
+    rows = {"worldnet": [], "imagenet": []}
+    for number, (net, method) in enumerate(transfer.BESIDE.values()):
+        for seed in (0, 1):
+            rows[net].append({"target": "x", "labels": 100, "strategy": method, "seed": seed,
+                              "test": 0.1 * number + 0.02 * seed})  # fmt: skip
+    rows["imagenet"].pop()  # the last method of draw 1
+    table = transfer.both_nets(rows["worldnet"], rows["imagenet"]).splitlines()
+    assert (
+        table[-1] == "| x | 1 | 0.000 | 0.100 | 0.200 | 0.300 | 0.400 | 0.500 | 0.600 | **0.700** |"
+    )
 
 
 def test_the_readme_shows_how_the_presets_did_on_photographs():
