@@ -126,7 +126,7 @@ C14 = Claim(
                by="name", logs=("drift.stem", "drift.layer4"), xlabel="training step",
                looks=RATE_LOOKS, title="{train} labels of the new task"),
     live={**LIVE, "names": (LARGE, LEARNING, SMALL, DIFFERENTIAL), "steps": (1, 2, 4, 8, 14, 20),
-          "source_pictures": 100},
+          "source_pictures": 60},
     quick={**QUICK, "names": (LARGE, DIFFERENTIAL), "epochs": 4, "steps": (1, 4, 8, 12),
            "source_pictures": 50},
     full={**STUDY, "names": tuple(OVERWRITING), "steps": (1, 2, 3, 4, 6, 8, 12, 20, 35, 56),
