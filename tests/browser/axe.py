@@ -31,13 +31,13 @@ def need_node() -> None:
         pytest.skip("needs Node.js, and `npm install` in site/, which brings the page's tools")
 
 
-def findings(page: Page, least: int) -> list[str]:
+def findings(page: Page, least: int, within: str = "html") -> list[str]:
     """What axe finds on the page as it is now, a line each, and what cannot be reached.
 
-    least: how many texts must have passed the look at contrast.
+    least: how many texts must have passed the look at contrast. within: where to look.
     """
     page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("(rules) => axe.run(document, { runOnly: rules })", RULES)
+    found = page.evaluate("([place, rules]) => axe.run(place, { runOnly: rules })", [within, RULES])
     passes = sum(len(one["nodes"]) for one in found["passes"] if one["id"] == "color-contrast")
     print("PASSES", page.url.rsplit("/", 2)[1:], page.viewport_size, passes)
     assert passes >= least, f"axe saw enough contrast in {passes} texts only"

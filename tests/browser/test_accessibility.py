@@ -15,6 +15,7 @@ from course_lib.widgets.forgetting import ForgettingMeter
 from course_lib.widgets.race import Race
 from course_lib.widgets.rates import RateExplorer
 from course_lib.widgets.weights_flow import WeightsFlow
+from tests.browser.axe import findings, need_node
 from tests.browser.bare import show, too_small, unreadable
 from tests.fakes import pictures, small_backbone, small_language_model, small_task
 from tests.joint.toy import toy_towers
@@ -130,6 +131,17 @@ def test_on_a_phone_nothing_lies_beyond_the_edge_where_no_scrolling_reaches_it(p
     assert beyond == []
     scrolled = page.page.locator(".live-scroll")
     assert all(part.get_attribute("tabindex") == "0" for part in scrolled.all())
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 900), ("dark", 320)])
+@each_widget
+def test_axe_finds_nothing_in_a_widget_that_has_done_its_work(page, name, theme, width):
+    need_node()
+    make, least = WIDGETS[name]
+    show(page.page, make(), theme, width)
+    page.page.wait_for_timeout(150)
+    use(page.page)
+    assert findings(page.page, least // 2, "main") == []
 
 
 def focused(page) -> str:
