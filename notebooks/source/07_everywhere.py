@@ -1146,4 +1146,4 @@ ask("p07-zero", "p07-count", "p07-drift", "p07-merge", "p07-detector", "p07-lice
 # [timm](https://huggingface.co/docs/timm). In this course's own code `course_lib/train/lora.py` is
 # your LoRA for any network, with *merge* and *take off*.
 #
-# **Next:** your own project.
+# **Next:** [08 Your own project](08_your_project.ipynb).
