@@ -171,13 +171,13 @@ def projects_table(path: Path = PROJECTS_ROWS) -> str:
         lines.append(
             f"| {_title(row['folder'])} | {row['name']} | {row['validation']:.3f} | {test} |"
         )
+    stored = json.loads(path.read_text(encoding="utf-8"))
     about = [
-        f"*{_title(folder)}: {facts['pictures']} pictures, {facts['groups']} groups when "
-        f"near-duplicates count as one; test interval {facts['low']:.3f} to {facts['high']:.3f}.*"
-        for folder, facts in json.loads(path.read_text(encoding="utf-8"))["folders"].items()
+        f"{_title(folder)}: {facts['pictures']} pictures, {facts['groups']} groups when "
+        "near-duplicates count as one."
+        for folder, facts in stored["folders"].items()
     ]
-    net = "*Net: an ImageNet MobileNetV2, its last blocks tuned on dogs, at 160 pixels.*"
-    return "\n".join(lines) + "\n\n" + " ".join([*about, net])
+    return "\n".join(lines) + f"\n\n*{' '.join(about)} Net: {stored['net']}. {stored['note']}*"
 
 
 def _title(folder: str) -> str:
