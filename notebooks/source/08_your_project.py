@@ -68,7 +68,8 @@ READY = MY_FOLDER is None  # your own project: write True when all is decided, a
 # ## 1. The question, before the pictures
 #
 # A colleague trains for a week, gets 91 %, and only then asks whether 91 % is good. By now every answer
-# sounds right.
+# sounds right. (And where one class is rare, "always the other" is right nearly always. Then count AUC, lesson 06: let
+# `accuracy` below give it, and all that follows chooses by it.)
 #
 # **Picture it.** A bet is a bet only if it was made before the race.
 #
@@ -205,7 +206,7 @@ print(review.told(review.leaks(careless_parts, names_of if MY_FOLDER is None els
 # |---|---|
 # | torchvision | `net, HEAD = resnet18(weights=weights), "fc"`; `weights.transforms()` |
 # | timm | `net = timm.create_model(name, pretrained=True)`; `HEAD` is what `net.get_classifier()` prints; `timm.data.create_transform(**timm.data.resolve_model_data_config(net))` |
-# | a file of weights | `torch.load(file, weights_only=True)`, drop the old head's names, `load_state_dict(..., strict=False)`, and read what did not fit (lesson 02) |
+# | a file of weights | `state = torch.load(file, weights_only=True)`, drop the old head's names (lesson 02), `print(net.load_state_dict(state, strict=False))`: only the head may be missing (`.safetensors`: `safetensors.torch.load_file(file)`). `EXPECTED = {"size": 160, "mean": (...), "std": (...)}` from whoever trained it |
 # | your own | any `nn.Module` whose head is one `nn.Linear` |
 
 # %%
