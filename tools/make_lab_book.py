@@ -50,8 +50,8 @@ HEAD = """# ---
 from IPython.display import Markdown, display
 
 from course_lib.claims import claims, show_claim, stored_result, stored_results
-from course_lib.lab.claim import markdown_table
 from course_lib.lab.ledger import ledger
+from course_lib.measure.tables import markdown_table
 
 table = ledger(claims(), stored_results(), stored_results(track="photos"))
 shown = table[["claim", "statement", "image world", "after Holm", "photographs", "n", "date"]]

@@ -8,10 +8,11 @@ from site_frame import markdown, page
 
 from course_lib.claims import claims, stored_results
 from course_lib.files import write_atomically
-from course_lib.lab.claim import Claim, Result, markdown_table
+from course_lib.lab.claim import Claim, Result
 from course_lib.lab.ledger import ledger
 from course_lib.lab.verdicts import Part
 from course_lib.measure.figures import picture, style
+from course_lib.measure.tables import fold, markdown_table
 
 TRACKS = {"world": "In the image world, with WorldNet", "photos": "On photographs"}
 BACK = '<a href="index.html">Lab book</a>'
@@ -93,15 +94,11 @@ def _found(claim: Claim, result: Result | None, track: str) -> list[str]:
         *([f"What was asked there: {result.claim.statement}"] if asked else []),
         f"**{result.verdict.capitalize()}.** {result.sentence}",
         data["text/html"],
-        _fold("Every part of the rule, judged", markdown_table(result.judgements())),
-        _fold("The numbers of the chart", markdown_table(result.table())),
+        fold("Every part of the rule, judged", markdown_table(result.judgements())),
+        fold("The numbers of the chart", markdown_table(result.table())),
         *([result.claim.note] if result.claim.note != claim.note else []),
         made,
     ]
-
-
-def _fold(title: str, inside: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"
 
 
 def _minds(part: Part) -> str:

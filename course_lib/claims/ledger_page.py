@@ -7,9 +7,10 @@ import pandas as pd
 
 from course_lib.claims import claims, history, on_photographs, stored_results
 from course_lib.lab import store, tuning
-from course_lib.lab.claim import Result, markdown_table
+from course_lib.lab.claim import Result
 from course_lib.lab.ledger import NOT_YET, ledger
 from course_lib.lab.verdicts import UNDECIDED
+from course_lib.measure.tables import markdown_table
 
 ABOUT = """# Ledger
 

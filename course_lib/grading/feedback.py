@@ -17,7 +17,6 @@ from course_lib.grading import build, rendering
 from course_lib.grading.build import escape
 from course_lib.grading.export import number
 from course_lib.grading.overview import opened, sheets
-from course_lib.grading.signed import iso
 from course_lib.grading.standing import Mark, Standing
 from course_lib.questions.question import Question, Quiz
 from course_lib.questions.scoring import UNKNOWN
@@ -25,13 +24,15 @@ from course_lib.questions.scoring import UNKNOWN
 TOLD_BEFORE = ("not attempted", "invalid", *UNKNOWN)  # states that say nothing about a key
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8888; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; --line: #8888; background: Canvas; color: CanvasText; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+       overflow-wrap: anywhere; }
 section { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere;
       border: 1px solid var(--line); padding: .6rem; }
 img { max-width: 100%; }
-table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: .2rem .6rem; }
+table { border-collapse: collapse; } td, th { border: 1px solid var(--line); padding: .2rem .6rem;
+         overflow-wrap: break-word; }
 .score { font-weight: 600; }
 .wide { overflow-x: auto; }
 th { text-align: left; }
@@ -101,7 +102,7 @@ def as_html(quiz: Quiz, row: Standing, texts: dict[str, str], show: str) -> str:
     if row.attempt is not None:
         parts.append(
             f"<p>{escape(row.student)}, attempt {row.attempt.number} of {row.attempts}, "
-            f"arrived {escape(iso(row.attempt.arrived))}.</p>"
+            f"arrived {_when(row.attempt.arrived)}.</p>"
         )
     if show == "receipt":
         parts.append("<p>Points and explanations come after closing.</p>")
@@ -125,6 +126,10 @@ def as_html(quiz: Quiz, row: Standing, texts: dict[str, str], show: str) -> str:
     return page(f"{quiz.title}: {row.student}", "\n".join(parts))
 
 
+def _when(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment))
+
+
 def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: str) -> str:
     if mark.score is None:
         points = "waits for a person"
@@ -135,8 +140,8 @@ def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: s
     )
     lines = [f"<section><h2>{title}</h2>", rendering.markdown(q.prompt.strip(), dict(q.pictures))]
     if q.choices:
-        heads = "<th></th><th>choice</th>"
-        heads += "<th></th><th>why</th>" if show == "keys" else ""
+        heads = "<th>letter</th><th>choice</th>"
+        heads += "<th>true?</th><th>why</th>" if show == "keys" else ""
         rows = "".join(
             f"<tr><td>{letter})</td><td>{escape(c.text)}</td>"
             + (
@@ -147,11 +152,12 @@ def _question(q: Question, at: int, text: str, result: dict, mark: Mark, show: s
             + "</tr>"
             for letter, c in zip(ascii_lowercase, q.choices, strict=False)
         )
-        lines.append(f"<table><tr>{heads}</tr>{rows}</table>")
+        lines.append(rendering.table("Choices", f"<tr>{heads}</tr>{rows}"))
     own = rendering.of_student(text) if q.kind == "written" else f"<pre>{escape(text)}</pre>"
     lines.append(f"<h3>Your answer</h3>{own}")
     telling = show == "points" and q.kind == "code"
-    if show == "keys" or telling or result["state"] in TOLD_BEFORE:
+    read = q.kind == "written" and mark.score is not None  # "a person reads this": they have
+    if (show == "keys" and not read) or telling or result["state"] in TOLD_BEFORE:
         lines.append(f"<p>{escape(result['reason'])}</p>")
     if mark.comment and show != "receipt":
         lines.append(f"<p>Comment:</p>{rendering.markdown(mark.comment)}")

@@ -43,6 +43,9 @@ class _Renderer(mistune.HTMLRenderer):
             return f"<em>[picture that is not in the notebook: {shows}]</em>"
         return f'<img src="{url}" alt="{shows}">'
 
+    def table(self, text: str) -> str:
+        return table("Table", text)
+
     def inline_math(self, text: str) -> str:
         return _formula(text, "inline")
 
@@ -71,6 +74,14 @@ def markdown(text: str, pictures: Mapping[str, bytes] | None = None) -> str:
     plugins = ["table", "strikethrough", "math"]
     render = mistune.create_markdown(renderer=_Renderer(pictures or {}), plugins=plugins)
     return str(render(text))
+
+
+def table(label: str, rows: str) -> str:
+    """Rows of HTML as a table that scrolls by itself where it is wider than the window."""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(label)}">'
+        f"<table>{rows}</table></div>"
+    )
 
 
 def plain(text: str) -> str:

@@ -32,7 +32,6 @@ different things; from it follows the standard error of a student's points.</p>
 else. A blank counts as 0 points and as no answer.</p></details>
 """
 STYLE = "<style>tr.right td { font-weight: 600; } svg { max-width: 100%; }</style>\n"
-TABLE = '<div class="wide" tabindex="0" role="region" aria-label="{}">{}</div>'
 
 
 def as_html(
@@ -67,7 +66,7 @@ def _shares(sheet: Sheet) -> list[float]:
 def _section(sheet: Sheet, found: Analysis) -> str:
     quiz = sheet.quiz
     states = Counter(row.state for row in sheet.rows)
-    told = ", ".join(f"{escape(k)} {v}" for k, v in sorted(states.items()))
+    told = ", ".join(f"{escape(k.replace('_', ' '))} {v}" for k, v in sorted(states.items()))
     shares = _shares(sheet)
     mean = f"{100 * statistics.fmean(shares):.0f} %" if shares else "not known"
     seconds = [row.record["seconds"] for row in sheet.rows if row.record] or [0.0]
@@ -169,7 +168,7 @@ def _questions(found: Analysis) -> str:
         for i in found.items
     )
     head = _row(("question", "points", "hand-ins", "difficulty", "discrimination", "remark"), "th")
-    return TABLE.format("Questions", f"<table>{head}{rows}</table>")
+    return rendering.table("Questions", head + rows)
 
 
 def _remark(item: Item) -> str:
@@ -196,12 +195,12 @@ def _answers(item: Item) -> str:
     )
     q = item.question
     prompt = " ".join(q.prompt.split())
-    table = f"<table>{_row([*heads, 'stands for'], 'th')}{rows}</table>"
+    table = rendering.table(f"Answers to {q.id}", _row([*heads, "stands for"], "th") + rows)
     return (
         f"<details{' open' if item.suspect else ''}>"
         f"<summary>{escape(q.id)}: {escape(_short(prompt, 90))}</summary>"
         f"{rendering.markdown(q.prompt.strip(), dict(q.pictures))}"
-        f"{TABLE.format(f'Answers to {escape(q.id)}', table)}</details>"
+        f"{table}</details>"
     )
 
 

@@ -4,7 +4,6 @@ What a person reads of a claim, its rule, verdict, intervals, sentence, alt text
 from its parts and its plot, so that none of them can say another thing than the rule.
 """
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from course_lib.lab.verdicts import (
     judge_parts,
     together,
 )
+from course_lib.measure.tables import fold, markdown_table
 
 Trials = Callable[[dict], list[dict]]
 
@@ -157,7 +157,7 @@ class Result:
         from course_lib.measure.figures import show, style
 
         with style():
-            show(self.figure(), self.alt)
+            show(self.figure(), self.alt, table=False)
 
     def show(self) -> None:
         """Verdict and chart; rule, intervals and rows fold away below."""
@@ -176,8 +176,8 @@ class Result:
         """Rule, parts and the chart's numbers as Markdown, folded away."""
         return "\n\n".join(
             (
-                _fold("Rule, fixed before the run, and every part of it", self._about()),
-                _fold("The numbers of the chart", markdown_table(self.table())),
+                fold("Rule, fixed before the run, and every part of it", self._about()),
+                fold("The numbers of the chart", markdown_table(self.table())),
             )
         )
 
@@ -219,22 +219,6 @@ def frame(trials: Sequence[dict], numbers: Sequence[dict]) -> pd.DataFrame:
     return found.sort_values(DRAW, kind="stable", ignore_index=True) if DRAW in found else found
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """A DataFrame as a Markdown table, numbers to three figures."""
-
-    def said(entry) -> str:
-        if isinstance(entry, float):
-            return f"{entry:.3g}" if abs(entry) < 1_000 else f"{entry:,.0f}"
-        return html.escape(str(entry)).replace("|", "\\|")
-
-    head = [str(name) for name in table.columns]
-    right = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
-    lines = ["| " + " | ".join(head) + " |"]
-    lines.append("|" + "|".join("--:" if number else "---" for number in right) + "|")
-    lines += ["| " + " | ".join(said(e) for e in line) + " |" for line in table.itertuples(False)]
-    return "\n".join(lines)
-
-
 def _plain(one: Judgement) -> str:
     value = one.part.unit(one.estimate.value)
     return f"{one.part.name}: {value} (asked for: {one.part.asked})"
@@ -243,7 +227,3 @@ def _plain(one: Judgement) -> str:
 def _upper(text: str) -> str:
     """The first letter as a capital, the rest as it is: names of stages keep their letters."""
     return text[:1].upper() + text[1:]
-
-
-def _fold(title: str, inside: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"

@@ -10,16 +10,23 @@ from importlib.resources import files
 from course_lib.errors import CourseError
 
 
-def show(fig, alt: str) -> None:
-    """Display a matplotlib figure with its alt text, then close it.
+def show(fig, alt: str, table: bool = True) -> None:
+    """Display a matplotlib figure with its alt text and the numbers of its lines and bars.
 
     alt: one or two sentences that say what the figure shows, for a reader who cannot see it.
+    table: whether the numbers, if it has any, fold away below it. The figure is closed.
     Raises CourseError when alt is empty or not text.
     """
-    from IPython.display import display
+    from IPython.display import Markdown, display
+
+    from course_lib.measure.tables import fold, markdown_table, numbers
 
     data, metadata = picture(fig, alt)
     display({**data, "text/plain": " ".join(alt.split())}, metadata=metadata, raw=True)
+    found = numbers(fig) if table else []
+    if found:
+        parts = [f"{title}\n\n{markdown_table(one)}" for title, one in found]
+        display(Markdown(fold("The numbers of the chart", "\n\n".join(parts))))
 
 
 def picture(fig, alt: str) -> tuple[dict, dict]:
@@ -100,8 +107,12 @@ def label_ends(ax, lines: dict[str, float], colors: dict | None = None) -> None:
     """Write each name right of the axes at the height of its line's end, pushed apart if needed.
 
     lines: name -> y of the last point. colors: name -> colour, for lines that are no strategies.
-    Set scale and limits of the y axis first.
+    Set scale and limits of the y axis first. A line without a label that ends there gets the name.
     """
+    for line in ax.get_lines():
+        for name, end in lines.items():
+            if line.get_label().startswith("_") and line.get_ydata()[-1] == end:
+                line.set_label(name)
     gap, top = 0.065, 1.0
     to_axes = ax.transScale + ax.transLimits  # data -> share of the axes, whatever the scale
     order = sorted(lines, key=lambda name: lines[name])
