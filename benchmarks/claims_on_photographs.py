@@ -1,9 +1,10 @@
 """Ask some claims of an ImageNet net and photographs.
 
     python benchmarks/claims_on_photographs.py --weights mobilenet_v2.safetensors \
-        --photographs FOLDER C10 C14 C06
+        --photographs FOLDER --x-rays pneumoniamnist.npz C10 C14 C06 C08 C29
 
-FOLDER holds flowers/ and ants_bees/, with one sub-folder of photographs per class. What is measured
+FOLDER holds flowers/ and ants_bees/, with one sub-folder of photographs per class; C29 needs
+the X-rays of benchmarks/x_rays.py instead. What is measured
 and by which rule it is judged stands in course_lib/claims/on_photographs.py. Rows go to
 course_lib/claims/results/photographs one at a time, so a stopped run goes on. Weights with another
 hash than the stored rows name are refused.
@@ -14,15 +15,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from presets import draw, pool
+import x_rays
+from presets import TRAIN, draw, pool
 
 from course_lib import fit, load_backbone
 from course_lib import strategies as S
 from course_lib.backbones import Backbone
 from course_lib.claims.on_photographs import FLOWERS, FOLDER, MEASURED, PHOTOGRAPHS
+from course_lib.claims.trials.clinic import measure_case
 from course_lib.claims.trials.racing import cost_of
 from course_lib.claims.trials.rates import overwritten
 from course_lib.claims.trials.transfer import baseline_of, transferred
@@ -32,7 +35,7 @@ from course_lib.lab import cache, store, tracks
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.running import this_machine
 
-SIZE = 160
+SIZE, X_RAY_SIZE = 160, 64
 HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that these weights were trained with
 HEAD_RATE, HEAD_EPOCHS = 3e-3, 20  # of the head for the flowers that are forgotten
 
@@ -40,19 +43,21 @@ HEAD_RATE, HEAD_EPOCHS = 3e-3, 20  # of the head for the flowers that are forgot
 class Instrument:
     """The net, and tasks of a folder of photographs, a split for every draw."""
 
-    def __init__(self, weights: Path, photographs: Path):
-        self.model = load_backbone("mobilenet_v2", weights=weights, size=SIZE, mean=HALF, std=HALF)
+    def __init__(self, weights: Path, photographs: Path | None, radiographs: Path | None):
+        self.net = partial(load_backbone, "mobilenet_v2", weights=weights, mean=HALF, std=HALF)
+        self.model = self.net(size=SIZE)
         if self.model.card["sha256"] != PHOTOGRAPHS.sha256:
             raise SystemExit(f"{weights} are other weights than those of the stored rows.")
-        self.pools = {name: pool(photographs / name, SIZE) for name in PHOTOGRAPHS.tasks.values()}
+        self.pools = {
+            name: pool(photographs / name, SIZE)
+            for name in PHOTOGRAPHS.tasks.values()
+            if photographs
+        }
+        self.radiographs = x_rays.load(radiographs) if radiographs else None
         self.old = lru_cache(maxsize=1)(self._old)
 
-    def task(self, name: str, seed: int, train: int | None = None) -> Task:
-        """The draw's task; train: only so many of its labels, in the order of the draw."""
-        whole = draw(name, *self.pools[name], seed)
-        if train is None:
-            return whole
-        return replace(whole, train=Split(*(part[:train] for part in whole.train)))
+    def task(self, name: str, seed: int, train: int = TRAIN) -> Task:
+        return draw(name, *self.pools[name], seed, train)
 
     def _old(self, seed: int) -> tuple[Backbone, Split]:
         """The net with a head for flowers, and flowers that it was not fitted to."""
@@ -63,12 +68,16 @@ class Instrument:
         return run.model, flowers.test
 
     def measure(self, claim: str, trial: dict) -> dict:
+        if claim == "C29":
+            task = x_rays.draw(self.radiographs, trial["train"], trial["seed"])
+            return measure_case(task, trial, model=self.net(size=X_RAY_SIZE))
         task = self.task(trial["task"], trial["seed"], trial["train"])
         name = trial.get("strategy", trial.get("name"))
         if name in BASELINES:
             return baseline_of(self.model, task, name, trial["seed"])
         how: dict[str, Callable[[], dict]] = {
             "C06": lambda: transferred(self.model, task, trial),
+            "C08": lambda: transferred(self.model, task, trial),
             "C10": lambda: cost_of(self.model, task, trial),
             "C14": lambda: self._overwritten(task, trial),
         }
@@ -84,10 +93,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("claims", nargs="+", choices=sorted(MEASURED))
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--x-rays", type=Path, help="pneumoniamnist.npz")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where rows go")
     arguments = parser.parse_args()
-    instrument = Instrument(arguments.weights, arguments.photographs)
+    instrument = Instrument(arguments.weights, arguments.photographs, arguments.x_rays)
     for tag in arguments.claims:
         claim = MEASURED[tag]
         trials = store.full_trials(claim, PHOTOGRAPHS)
@@ -110,8 +120,9 @@ def main() -> None:
                 study.rows.append({**row, "sha256": cache.checksum(row)})
                 study.save(path)
                 name = trial.get("strategy", trial.get("name"))
+                told = ("test", "epoch", "source", "auc")
                 print(tag, f"{number}/{len(trials)}", name, trial["seed"],
-                      {k: v for k, v in measured.items() if k in ("test", "epoch", "source")},
+                      {k: v for k, v in measured.items() if k in told},
                       row["took"], flush=True)  # fmt: skip
 
 

@@ -49,17 +49,19 @@ def pool(folder: Path, size: int) -> tuple[Split, tuple[str, ...]]:
     return Split(*(torch.cat(part) for part in zip(*splits, strict=True))), task.classes
 
 
-def draw(name: str, photographs: Split, classes: tuple[str, ...], seed: int) -> Task:
-    """A split of its own: TRAIN labels, and up to TEST other photographs of an equal mix."""
+def draw(
+    name: str, photographs: Split, classes: tuple[str, ...], seed: int, train: int = TRAIN
+) -> Task:
+    """A split of its own: `train` labels, and up to TEST other photographs of an equal mix."""
     order = torch.randperm(len(photographs.labels), generator=torch.Generator().manual_seed(seed))
     labels = photographs.labels[order]
-    learn = stratified(labels, TRAIN, len(classes))
+    learn = stratified(labels, train, len(classes))
     rest = torch.ones(len(labels), dtype=torch.bool)
     rest[learn] = False
-    train, test = (Split(*(part[order][rows] for part in photographs)) for rows in (learn, rest))
+    split, test = (Split(*(part[order][rows] for part in photographs)) for rows in (learn, rest))
     rows = stratified(test.labels, min(TEST, len(test.labels)), len(classes))
     test = Split(*(part[rows] for part in test))
-    return Task(name, name, train, test, test, classes, "accuracy", "different", "photographs")
+    return Task(name, name, split, test, test, classes, "accuracy", "different", "photographs")
 
 
 def trials(names: list[str], choosing: bool = False, ruining: bool = False) -> list[dict]:

@@ -43,7 +43,7 @@ def _lines(ax) -> dict[str, pd.Series]:
 
 
 def _bars(ax) -> dict[str, pd.Series]:
-    found = {}
+    found: dict[str, pd.Series] = {}
     for at, bars in enumerate(getattr(ax, "containers", ()), 1):
         if not hasattr(bars, "datavalues"):
             continue

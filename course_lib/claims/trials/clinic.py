@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from course_lib.backbones import Backbone
 from course_lib.backbones.inference import predict
 from course_lib.claims.trials.transfer import FINE, FULL, STRATEGIES, backbone
 from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
@@ -93,21 +94,25 @@ def labels_of_x_rays(trial: dict) -> dict:
     return measure_case(case.task, trial, case.patients)
 
 
-def measure_case(task: Task, trial: dict, patients: np.ndarray | None = None) -> dict:
+def measure_case(
+    task: Task, trial: dict, patients: np.ndarray | None = None, model: Backbone | None = None
+) -> dict:
     """One strategy on one task: test AUC of the setting that validation chose, with its interval.
 
     trial: strategy (or a baseline), rates (multiples of the strategy's own), epochs, seed.
     patients: of the test pictures, (n,); without them each picture counts as a patient.
+    model: what is transferred, the track's backbone if not given.
     """
+    model = model or backbone()
     if trial["strategy"] == PIXELS:
         one = pixel_logistic_regression(task)
         return {"auc": one.test, "validation": one.validation}
     if trial["strategy"] == RANDOM:
-        one = random_frozen(backbone(), task, trial["seed"])
+        one = random_frozen(model, task, trial["seed"])
         return {"auc": one.test, "validation": one.validation}
-    base = for_net(STRATEGIES[trial["strategy"]], backbone())
+    base = for_net(STRATEGIES[trial["strategy"]], model)
     found = tune(
-        backbone(),
+        model,
         task,
         base,
         rates=[base.lr * rate for rate in trial["rates"]],
