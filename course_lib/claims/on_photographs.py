@@ -115,10 +115,10 @@ MEASURED = {
               "test": 624},
         note=f"Net: {NET}. PneumoniaMNIST, 28 pixels enlarged to 64: three draws of labels, one "
         "set of 624 test pictures; 524 more, labelled too, choose between the two fine-tunings. "
-        "Each strategy runs at the rate that belongs to this net, 40 passes over 100 labels, 4 over "
-        "1,000. Which patient a picture is of is not known. What this net reaches on these X-rays "
-        "with 700 labels or so was known from three trials of lesson 08; WorldNet's rows stand "
-        "apart.",
+        "Each strategy runs at the rate that belongs to this net, 40 passes over 100 labels, 4 "
+        "over 1,000. Which patient a picture is of is not known. What this net reaches on these "
+        "X-rays with 700 labels or so was known from three trials of lesson 08; the rows of "
+        "WorldNet stand apart.",
     ),
 }  # fmt: skip
 
