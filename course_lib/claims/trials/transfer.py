@@ -1,6 +1,7 @@
 """A strategy trained and tuned like its rivals, and the baselines: the trial of most claims."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from course_lib.backbones import Backbone, load_backbone
 from course_lib.backbones.inference import predict
+from course_lib.data.split import Split
 from course_lib.data.task import Task
 from course_lib.data.tasks import load_task
 from course_lib.lab import cache, tracks
@@ -25,12 +27,17 @@ def transfer(trial: dict) -> dict:
     """Train one strategy once, its rate chosen on validation, and measure it on the test pictures.
 
     trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
-    rates (multiples of the strategy's own rate; every strategy gets as many).
+    rates (multiples of the strategy's own rate; every strategy gets as many); test, if so many
+    of the test pictures will do.
     """
     if trial["strategy"] in BASELINES:
         return baseline(trial, trial["strategy"])
-    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    return transferred(backbone(), target, trial)
+    return transferred(backbone(), _task(trial), trial)
+
+
+def _task(trial: dict) -> Task:
+    whole = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    return replace(whole, test=Split(*(part[: trial.get("test")] for part in whole.test)))
 
 
 def transferred(model: Backbone, target: Task, trial: dict) -> dict:
@@ -68,15 +75,14 @@ def transferred(model: Backbone, target: Task, trial: dict) -> dict:
 def baseline(trial: dict, name: str) -> dict:
     """Logistic regression on pixels or on the features of a random net, by its name.
 
-    trial: task, train, seed. Measured once in a session, whichever claim asks.
+    trial: task, train, seed, maybe test. Measured once in a session, whichever claim asks.
     """
-    asked = {key: trial[key] for key in ("task", "train", "seed")}
+    asked = {key: trial[key] for key in ("task", "train", "seed", "test") if key in trial}
     return cache.measured(_baseline, {**asked, "name": name})
 
 
 def _baseline(trial: dict) -> dict:
-    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    return baseline_of(backbone(), target, trial["name"], trial["seed"])
+    return baseline_of(backbone(), _task(trial), trial["name"], trial["seed"])
 
 
 def baseline_of(model: Backbone, target: Task, name: str, seed: int) -> dict:
@@ -131,6 +137,7 @@ def grid(size: dict, trains, names) -> list[dict]:
             "epochs": passes(size, train),
             "batch": size["batch"],
             "rates": () if name in BASELINES else size["rates"],
+            **({"test": size["test"]} if "test" in size else {}),
         }
         for train in trains
         for name in names
