@@ -118,8 +118,8 @@ MEASURED = {
         "Each strategy runs at the rate that belongs to this net, 40 passes over 100 labels, 4 "
         "over 1,000. Which patient a picture is of is not known. What this net reaches on these "
         "X-rays with 700 labels or so was known from three trials of lesson 08; the rows of "
-        "WorldNet stand apart. Three draws left all of it undecided (+4.8 and +1.1 points, +1.2 over "
-        "frozen); five more were then added, and no more will be.",
+        "WorldNet stand apart. Three draws left all of it undecided (+4.8 and +1.1 points, +1.2 "
+        "over frozen); five more were then added, and no more will be.",
     ),
 }  # fmt: skip
 
