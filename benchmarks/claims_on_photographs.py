@@ -18,22 +18,41 @@ from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 
+import torch
 import x_rays
 from presets import TRAIN, draw, pool
 
 from course_lib import fit, load_backbone
 from course_lib import strategies as S
 from course_lib.backbones import Backbone
-from course_lib.claims.on_photographs import FLOWERS, FOLDER, MEASURED, PHOTOGRAPHS
+from course_lib.backbones.inference import predict
+from course_lib.claims.on_photographs import (
+    FLOWERS,
+    FOLDER,
+    INSECTS,
+    MEASURED,
+    PHOTOGRAPHS,
+)
 from course_lib.claims.trials.clinic import measure_case
+from course_lib.claims.trials.forgetting import PLAIN, WISE
 from course_lib.claims.trials.racing import cost_of
 from course_lib.claims.trials.rates import overwritten
-from course_lib.claims.trials.transfer import baseline_of, transferred
+from course_lib.claims.trials.transfer import baseline_of, packed, transferred
 from course_lib.data.split import Split
 from course_lib.data.task import Task
 from course_lib.lab import cache, store, tracks
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.running import this_machine
+from course_lib.measure.metrics import accuracy
+from course_lib.train.forgetting import (
+    EWC,
+    L2SP,
+    LwF,
+    Replay,
+    diagonal_fisher,
+    interpolate,
+    source_accuracy,
+)
 
 SIZE, X_RAY_SIZE = 160, 64
 HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that these weights were trained with
@@ -55,6 +74,8 @@ class Instrument:
         }
         self.radiographs = x_rays.load(radiographs) if radiographs else None
         self.old = lru_cache(maxsize=1)(self._old)
+        self.fisher = lru_cache(maxsize=1)(self._fisher)
+        self.changed = lru_cache(maxsize=4)(self._changed)
 
     def task(self, name: str, seed: int, train: int = TRAIN) -> Task:
         return draw(name, *self.pools[name], seed, train)
@@ -80,6 +101,7 @@ class Instrument:
             "C08": lambda: transferred(self.model, task, trial),
             "C10": lambda: cost_of(self.model, task, trial),
             "C14": lambda: self._overwritten(task, trial),
+            "C19": lambda: self._kept(task, trial),
         }
         return how[claim]()
 
@@ -87,6 +109,52 @@ class Instrument:
         model, flowers = self.old(trial["seed"])
         some = Split(*(part[: trial["source_pictures"]] for part in flowers))
         return overwritten(model, some, task, trial)
+
+    def _fisher(self, seed: int) -> dict:
+        return diagonal_fisher(self.old(seed)[0], self.task(FLOWERS, seed).train.pictures)
+
+    def _changed(self, name: str, seed: int, epochs: int, rate: float, setting=None) -> Backbone:
+        """The net for flowers after ants and bees, by a method of C19. rate: of the backbone;
+        with none, only the new head learns."""
+        mitigations: dict[str, Callable] = {
+            "L2-SP": L2SP,
+            "EWC": lambda strength: EWC(strength, self.fisher(seed)),
+            "LwF": LwF,
+            "replay": lambda strength: Replay(self.task(FLOWERS, seed).train, strength),
+        }
+        strategy = replace(S.FEATURE_EXTRACTION, lr=HEAD_RATE)
+        if rate:
+            strategy = replace(S.FULL_FINE_TUNING, lr=HEAD_RATE, head_lr_ratio=HEAD_RATE / rate)
+        mitigation = mitigations[name](setting) if name in mitigations else None
+        return fit(self.old(seed)[0], self.task(INSECTS, seed), strategy, epochs, batch_size=16,
+                   seed=seed, mitigation=mitigation, validate_every=0, test=False,
+                   progress=False).model  # fmt: skip
+
+    def _kept(self, task: Task, trial: dict) -> dict:
+        """Both tasks after a method: on half of the test pictures to choose by, and on the rest."""
+        name, seed, epochs = trial["method"], trial["seed"], trial["epochs"]
+        old, flowers = self.old(seed)
+        if name == WISE:
+            ends = (self.changed(PLAIN, seed, epochs, rate) for rate in (0.0, trial["rate"]))
+            model = interpolate(*ends, trial["setting"])
+        else:
+            model = self.changed(name, seed, epochs, trial["rate"], trial.get("setting"))
+        (choose, report), (chosen_by, reported) = halves(task.test, seed), halves(flowers, seed)
+        scores = predict(model, report.pictures)
+        return {
+            "validation": accuracy(predict(model, choose.pictures), choose.labels),
+            "selection": source_accuracy(model, old.head, chosen_by),
+            "test": accuracy(scores, report.labels),
+            "right": packed(scores, report.labels),
+            "source": source_accuracy(model, old.head, reported),
+        }
+
+
+def halves(split: Split, seed: int) -> tuple[Split, Split]:
+    """The pictures in two halves that the seed draws."""
+    order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
+    one, other = order.chunk(2)
+    return Split(*(part[one] for part in split)), Split(*(part[other] for part in split))
 
 
 def main() -> None:
@@ -119,7 +187,7 @@ def main() -> None:
                 }
                 study.rows.append({**row, "sha256": cache.checksum(row)})
                 study.save(path)
-                name = trial.get("strategy", trial.get("name"))
+                name = trial.get("strategy", trial.get("name", trial.get("method")))
                 told = ("test", "epoch", "source", "auc")
                 print(tag, f"{number}/{len(trials)}", name, trial["seed"],
                       {k: v for k, v in measured.items() if k in told},
