@@ -86,6 +86,7 @@ class Instrument:
         head = replace(S.FEATURE_EXTRACTION, lr=HEAD_RATE)
         run = fit(self.model, flowers, head, HEAD_EPOCHS, batch_size=16, seed=seed,
                   validate_every=0, test=False, progress=False)  # fmt: skip
+        run.model.replace_head(run.model.head, flowers.classes)  # its source task from here on
         return run.model, flowers.test
 
     def measure(self, claim: str, trial: dict) -> dict:

@@ -160,12 +160,12 @@ MEASURED = {
         trials=keeping_trials,
         tidy=at_matched_accuracy,
         full={**SOME, "task": INSECTS, "epochs": 6},
-        note=NESTED.replace("240 others", "240 others of each folder") + "The old task is flowers, "
-        "to which a new head on the frozen net was fitted; the new one ants and bees. In each draw "
-        "every method takes, of its four settings (plain fine-tuning: of three rates), the one "
-        "that C19's rule takes, by half of the others; the other half is reported. Known before: at "
-        "a rate of 1e-5 plain fine-tuning loses no flowers and is as good on ants and bees as at "
-        "1e-4, where it loses 17 points, so that little is left for a method to keep.",
+        note=NESTED + "The old task is flowers, to which a new head on the frozen net was fitted; "
+        "the new one ants and bees. In each draw every method takes, of its four settings (plain "
+        "fine-tuning: of three rates), the one that C19's rule takes, by half of the others; the "
+        "other half is reported. Known before: at a rate of 1e-5 plain fine-tuning loses no "
+        "flowers and is as good on ants and bees as at 1e-4, where it loses 17 points, so that "
+        "little is left for a method to keep.",
     ),
     "C29": replace(
         C29,
