@@ -18,7 +18,6 @@ from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 
-import torch
 import x_rays
 from presets import TRAIN, draw, pool
 
@@ -32,6 +31,7 @@ from course_lib.claims.on_photographs import (
     INSECTS,
     MEASURED,
     PHOTOGRAPHS,
+    halves,
 )
 from course_lib.claims.trials.clinic import measure_case
 from course_lib.claims.trials.forgetting import PLAIN, WISE
@@ -149,13 +149,6 @@ class Instrument:
             "right": packed(scores, report.labels),
             "source": source_accuracy(model, old.head, reported),
         }
-
-
-def halves(split: Split, seed: int) -> tuple[Split, Split]:
-    """The pictures in two halves that the seed draws."""
-    order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
-    one, other = order.chunk(2)
-    return Split(*(part[one] for part in split)), Split(*(part[other] for part in split))
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from course_lib.claims import photographs
 from course_lib.claims.lesson02 import C06, C08, C10, worth
@@ -23,6 +24,7 @@ from course_lib.claims.lesson06 import C29
 from course_lib.claims.trials.forgetting import KEEPERS, PLAIN, SAVED, WISE, compared, keeps_most
 from course_lib.claims.trials.rates import DIFFERENTIAL, LARGE, overwriting_trials
 from course_lib.claims.trials.transfer import FINE, FULL, HEAD_ONLY, SCRATCH
+from course_lib.data.split import Split
 from course_lib.lab import cache, store
 from course_lib.lab.claim import Claim, Result, as_they_are, result_of
 from course_lib.lab.plots import Bars
@@ -86,6 +88,13 @@ def at_matched_accuracy(rows: pd.DataFrame) -> pd.DataFrame:
             same = (drawn[list(setting)] == list(setting.values())).all(axis=1)
             taken.append(drawn[same & (drawn["method"] == name)])
     return compared(pd.concat(taken))
+
+
+def halves(split: Split, seed: int) -> tuple[Split, Split]:
+    """The pictures in two halves that the seed draws."""
+    order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
+    one, other = order.chunk(2)
+    return Split(*(part[one] for part in split)), Split(*(part[other] for part in split))
 
 
 MEASURED = {
