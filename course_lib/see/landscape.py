@@ -43,7 +43,8 @@ class Plane(NamedTuple):
 def weights(model: Backbone) -> Tensor:
     """All parameters of the stages, without the head, as one float vector on the CPU."""
     parts = [p.detach() for stage in model.stages.values() for p in stage.parameters()]
-    return nn.utils.parameters_to_vector(parts).float().cpu()
+    # reshape, not view: a trained net may keep its weights in another order in memory.
+    return torch.cat([part.reshape(-1) for part in parts]).float().cpu()
 
 
 def random_plane(model: Backbone, seed: int = 0) -> Plane:

@@ -47,6 +47,13 @@ def test_random_directions_have_the_length_of_each_filter():
     assert not torch.equal(plane.x, plane.y)
 
 
+def test_weights_are_read_alike_whatever_their_order_in_memory():
+    model = small_backbone()
+    before = L.weights(model)
+    model.net.to(memory_format=torch.channels_last)
+    assert torch.equal(L.weights(model), before)
+
+
 def test_the_plane_of_paths_is_orthonormal_and_holds_paths_that_lie_in_a_plane():
     model = small_backbone()
     origin = L.weights(model)
