@@ -107,7 +107,8 @@ def lesson_page(path: Path) -> str:
         if "image/png" in data and "text/html" not in data:
             # nbconvert's own pictures have no alt text.
             data["text/html"] = picture(data.pop("image/png"), output.get("metadata", {}))
-    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    # Without embed_images, which would parse each line of HTML alone and so close every fold at once.
+    exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(notebook)
     body = site_frame.put_back(body, formulas)
     # Links between lessons lead to their pages, those into the lab book to the page of a claim.

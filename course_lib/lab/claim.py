@@ -69,9 +69,8 @@ class Claim:
     @property
     def rule(self) -> str:
         """When it holds, in words: what decides, then what is told besides."""
-        text = "The whole 95 % interval over draws must lie where the rule says. " + "; ".join(
-            part.rule for part in self.primary
-        )
+        parts = _upper("; ".join(part.rule for part in self.primary))
+        text = f"The whole 95 % interval over draws must lie where the rule says. {parts}"
         if len(self.primary) > 1:
             text += ". All must hold; one that is refuted refutes the claim"
         if self.details:

@@ -12,6 +12,8 @@ PIXEL = (
     "DwABBAEAX+XDSwAAAABJRU5ErkJggg=="
 )
 
+FOLDED = "<details><summary>Solution</summary>\n\n**Secret**\n\n| a |\n|---|\n| 1 |\n\n</details>"
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
@@ -37,7 +39,15 @@ def site(tmp_path_factory):
     )
     nbformat.write(start, executed / "00_start.ipynb")
     formulas = r"A step $w_1 * x^2$ costs `$5` or $$\tfrac{1}{2}$$"
-    more = new_notebook(cells=[new_markdown_cell("# More"), new_markdown_cell(formulas)])
+    folded = new_output("display_data", data={"text/markdown": FOLDED, "text/plain": "x"})
+    more = new_notebook(
+        cells=[
+            new_markdown_cell("# More"),
+            new_markdown_cell(formulas),
+            new_markdown_cell(FOLDED),
+            new_code_cell("show()", outputs=[folded], execution_count=1),
+        ]
+    )
     nbformat.write(more, executed / "01_more.ipynb")
     make_site.make(root, root / "_site")
     return root / "_site"
@@ -68,6 +78,13 @@ def test_formulas_are_drawn_without_a_script_and_code_keeps_its_dollars(site):
     assert "<msub><mi>w</mi><mn>1</mn></msub>" in page and "<mfrac>" in page
     assert "<code>$5</code>" in page
     assert "<em>" not in page and "tfrac" not in page
+
+
+def test_what_is_folded_in_text_and_output_stays_inside_its_fold(site):
+    page = (site / "01_more.html").read_text()
+    inside = re.findall(r"<details><summary>Solution</summary>(.*?)</details>", page, re.DOTALL)
+    assert len(inside) == 2
+    assert all("<strong>Secret</strong>" in part and "<td>1</td>" in part for part in inside)
 
 
 def test_nothing_is_fetched_from_the_internet(site):
