@@ -107,7 +107,7 @@ def lesson_page(path: Path) -> str:
         if "image/png" in data and "text/html" not in data:
             # nbconvert's own pictures have no alt text.
             data["text/html"] = picture(data.pop("image/png"), output.get("metadata", {}))
-    # Without embed_images, which would parse each line of HTML alone and so close every fold at once.
+    # Without embed_images: it parses each line of HTML alone, and so closes every fold at once.
     exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(notebook)
     body = site_frame.put_back(body, formulas)
