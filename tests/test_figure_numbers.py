@@ -58,6 +58,13 @@ def test_lying_bars_upon_each_other_are_a_column_each(ax):
     }  # fmt: skip
 
 
+def test_the_caps_of_whiskers_are_no_series_of_their_own(ax):
+    ax.barh(["a", "b"], [1, 2], xerr=[0.5, 0.25], capsize=3)
+    ax.errorbar([1, 2], [3, 4], yerr=[0.1, 0.2], capsize=2, label="curve")
+    table = only(ax)[1]
+    assert list(table) == ["at", "curve", "bars 1"]
+
+
 def test_points_that_share_a_place_are_a_row_each_with_the_name_of_their_series(ax):
     ax.plot([1, 1, 2], [5, 6, 7], "o", label="new")
     ax.plot([1], [8], "s", label="old")

@@ -29,10 +29,13 @@ def numbers(fig) -> list[tuple[str, pd.DataFrame]]:
 
 def _lines(ax) -> dict[str, pd.Series]:
     found: dict[str, pd.Series] = {}
+    whiskers = [one for one in ax.containers if hasattr(one, "has_xerr")]
+    caps = {cap for one in whiskers for cap in one.lines[1]}
+    names = {one.lines[0]: one.get_label() for one in whiskers if one.lines[0] is not None}
     for line in ax.get_lines():
-        if line.get_transform() != ax.transData or not len(line.get_xdata()):
+        if line in caps or line.get_transform() != ax.transData or not len(line.get_xdata()):
             continue
-        name = line.get_label()
+        name = names.get(line, line.get_label())
         if name.startswith("_"):
             name = ax.get_ylabel() or "value"
         x = [_named(ax.xaxis, at) for at in np.asarray(line.get_xdata(orig=False), float)]
@@ -44,9 +47,8 @@ def _lines(ax) -> dict[str, pd.Series]:
 
 def _bars(ax) -> dict[str, pd.Series]:
     found: dict[str, pd.Series] = {}
-    for at, bars in enumerate(getattr(ax, "containers", ()), 1):
-        if not hasattr(bars, "datavalues"):
-            continue
+    groups = [one for one in ax.containers if hasattr(one, "datavalues")]
+    for at, bars in enumerate(groups, 1):
         lying = bars.orientation == "horizontal"
         axis = ax.yaxis if lying else ax.xaxis
         places = [

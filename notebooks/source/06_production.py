@@ -425,7 +425,8 @@ print(f"your threshold finds {found.sensitivity:.0%} of the opacities and leaves
 # %% [markdown]
 # The last number is Bayes' rule, and the reason why a model from a clinic full of sick children
 # disappoints in a school: the same alarms about healthy children, and hardly anybody ill to make up
-# for them. Calibration and threshold belong to the share of ill children *where the model is used*.
+# for them. Calibration and threshold belong to the share of ill children *where the model is used*. Where you know
+# it, one line mends both ([08](08_your_project.ipynb), section 9): move the logit by the difference of the log odds.
 #
 # We go on with your threshold, even if another was cheaper on the test pictures: to change it now
 # would be to choose by the test set.

@@ -63,13 +63,15 @@ READY = MY_FOLDER is None  # your own project: write True when all is decided, a
 # %% [markdown]
 # No folder at hand? A **torch data set** goes in as well: give it `samples`, a list of (file, label), as
 # `ImageFolder` has it, or write its pictures to a folder once. One of the **course's tasks**:
-# `load_task("fractals")` has pictures and labels to write out, as the next cell does it with X-rays.
+# `load_task("fractals")` has pictures and labels to write out, as cell 2 below does it with X-rays; so has an **array**:
+# `Image.fromarray(picture).convert("RGB").save(folder / names[label] / f"{k:05}.png")` for each of them. Only the
+# checks, `review`, come from this course; everything else you can take along as it stands.
 #
 # ## 1. The question, before the pictures
 #
 # A colleague trains for a week, gets 91 %, and only then asks whether 91 % is good. By now every answer
-# sounds right. (And where one class is rare, "always the other" is right nearly always. Then count AUC, lesson 06: let
-# `accuracy` below give it, and all that follows chooses by it.)
+# sounds right. (And where one class is rare, "always the other" is right nearly always. Then count AUC, lesson 06: write
+# `METRIC = "AUC"` below. Every choice, table and interval then counts it.)
 #
 # **Picture it.** A bet is a bet only if it was made before the race.
 #
@@ -86,7 +88,11 @@ QUESTION = {
 }
 if MY_FOLDER is not None:
     QUESTION = dict.fromkeys(QUESTION, "(not said yet)")  # yours
-MISS, FALSE_ALARM = 5.0, 1.0  # what the two mistakes cost, where there are two classes
+METRIC = "accuracy"  # or "AUC": two classes, one of them rare
+MISS, FALSE_ALARM = (
+    5.0,
+    1.0,
+)  # two classes: what it costs to overlook the second, to raise it falsely
 
 # %% [markdown]
 # ## 2. Pictures on a disk
@@ -148,7 +154,7 @@ print({name: int((labels == k).sum()) for k, name in enumerate(classes)})
 
 # %%
 def group_of(path):
-    """Which pictures belong together: those of one child. Yours will differ."""
+    """Which pictures belong together: those of one child. Yours will differ; the path: not known."""
     return Path(path).stem.rsplit("_", 1)[0] if MY_FOLDER is None else str(path)
 
 
@@ -160,11 +166,11 @@ print(f"{len(paths)} pictures, {len(set(groups))} groups, "
       f"{len(set(joined))} when pictures that are nearly the same count as one group")  # fmt: skip
 
 
-def deal(groups):
+def deal(groups, seed=0):
     """Rows of the three piles, about 60, 20 and 20 %, no group in two of them."""
-    outside = hold_out(groups, 0.2, seed=0)
+    outside = hold_out(groups, 0.2, seed=seed)
     inside = np.flatnonzero(~outside)
-    later = hold_out(groups[inside], 0.25, seed=1)
+    later = hold_out(groups[inside], 0.25, seed=seed + 1)
     return {
         "train": inside[~later],
         "validation": inside[later],
@@ -172,12 +178,30 @@ def deal(groups):
     }
 
 
-rows = deal(joined)
+def uneven(rows):
+    """By how much the share of a class differs between two piles, at most."""
+    shares = [
+        np.bincount(labels[found], minlength=len(classes)) / len(found) for found in rows.values()
+    ]
+    return np.ptp(shares, axis=0).max()
+
+
+rows = min((deal(joined, seed) for seed in range(20)), key=uneven)  # nothing is learnt yet
+truth = {name: labels[found] for name, found in rows.items()}
 parts = {name: Subset(files, found.tolist()) for name, found in rows.items()}
 group_lists = {name: joined[found].tolist() for name, found in rows.items()}
 print({name: len(found) for name, found in rows.items()})
+rarest = np.bincount(truth["validation"], minlength=len(classes)).min()
+if len(classes) == 2 and rarest < 30:
+    print(f"Only {rarest} validation pictures of the rarer class: see the text below.")
 
 # %% [markdown]
+# **How many of the rarer class?** A score moves by what happens to a few of its pictures. With fewer than about thirty in
+# the validation pile hardly any two settings can be told apart, and a rule such as "the simplest that is not clearly worse"
+# picks the simplest whatever it is worth. Then let every labelled picture validate once (cross-validation:
+# `sklearn.model_selection.StratifiedGroupKFold`), or take what is known of pictures like yours, lesson 06 for X-rays,
+# and say in the card that it was not decided here.
+#
 # **The first check.** Is any file, any near-duplicate, any group in two piles? Is every class in every pile?
 # (Near-duplicates: thumbnails of 16 by 16 grey pixels whose *edges* agree more than is usual among your
 # pictures. It finds scaled, compressed, mirrored and cropped copies; it does not find the next frame of a film
@@ -185,7 +209,7 @@ print({name: len(found) for name, found in rows.items()})
 
 # %%
 print(review.told(review.leaks(parts, group_lists)))
-print(review.told(review.balance({name: labels[found] for name, found in rows.items()}, classes)))
+print(review.told(review.balance(truth, classes)))
 
 # %% [markdown]
 # A check that never rings is worth nothing. So here is the mistake: the same pictures, dealt out one by one.
@@ -221,7 +245,7 @@ else:
 
     weights = MobileNet_V2_Weights.DEFAULT  # 224 x 224 pixels, photographs; 14 MB, once
     SOURCE, HEAD, EXPECTED = mobilenet_v2(weights=weights), "classifier.1", weights.transforms()
-    HEAD_RATE, RATIOS = 3e-3, (30.0, 300.0)  # lesson 03: careful ones for photographs
+    HEAD_RATE, RATIOS = 3e-3, (30.0, 300.0)  # lesson 03: photographs; X-rays and drawings: 10, 30
 expected = review.prepared(EXPECTED)
 print(
     f"{type(SOURCE).__name__}: {expected.size[0]} pixels, mean {expected.mean}, std {expected.std}"
@@ -230,13 +254,17 @@ print(
 # %% [markdown]
 # **Prepare the pictures.** Scale, cut, numbers from 0 to 1, mean and standard deviation of the *pretraining*. Augment
 # in between, the training pictures only, and only by changes that leave the class alone. (A mirrored chest has
-# its heart on the wrong side, so here nothing is mirrored.)
+# its heart on the wrong side, so here nothing is mirrored.) Are your pictures much smaller than those of the pretraining?
+# Enlarge them, to the size of the pretraining or to half of it if that is too slow, and let validation decide.
 
 # %%
 SIZE = expected.size[0]
 VIEWS = [v2.RandomAffine(5, translate=(0.05, 0.05), scale=(0.95, 1.05))]
 if MY_FOLDER is not None:
-    VIEWS = [v2.RandomHorizontalFlip(), v2.RandomAffine(10, (0.05, 0.05), (0.9, 1.1))]
+    VIEWS = [
+        v2.RandomHorizontalFlip(),  # out with it, where left and right matter: X-rays, letters, signs
+        v2.RandomAffine(10, (0.05, 0.05), (0.9, 1.1)),
+    ]
 
 
 def preparation(views=()):
@@ -261,7 +289,9 @@ print("and without the last steps:", review.told(review.preprocessing(forgot, EX
 # the test column tells how often you looked.
 
 # %%
-accuracy, learning_mode, scale = map(mine_or_ours, ("02-accuracy", "02-mode", "03-schedule"))
+from sklearn.metrics import roc_auc_score
+
+learning_mode, scale = map(mine_or_ours, ("02-mode", "03-schedule"))
 SEEN = preparation()
 
 
@@ -314,6 +344,7 @@ def train(head_rate, ratio, views=(), pretrained=True, seed=0, epochs=2 if quick
             loss.backward()
             optimizer.step()
             schedule.step()
+    print(f"(training loss of the last batch {loss.item():.2f})", end=" ")
     return net
 
 
@@ -321,6 +352,24 @@ def logits_of(net, data):
     net.eval()
     with torch.no_grad():
         return torch.cat([net(pictures) for pictures, _ in data])
+
+
+def score_of(outputs, truth):
+    """What counts, of logits or probabilities (n, classes): accuracy, or AUC of the second class."""
+    outputs = np.asarray(outputs)
+    if METRIC == "AUC":
+        two = len(set(truth)) == 2
+        return roc_auc_score(truth, outputs[:, 1] - outputs[:, 0]) if two else math.nan
+    return (outputs.argmax(1) == truth).mean()
+
+
+def drawn_anew(value_of, units, draws=400):
+    """value_of(rows) when whole groups are drawn anew: pictures of one group vote alike."""
+    names, at = np.unique(units, return_inverse=True)
+    members = [np.flatnonzero(at == k) for k in range(len(names))]
+    random = np.random.default_rng(0)
+    picks = random.integers(len(names), size=(draws, len(names)))
+    return np.array([value_of(np.concatenate([members[k] for k in pick])) for pick in picks])
 
 
 def note(name, kind, validation, test=None):
@@ -332,7 +381,7 @@ def note(name, kind, validation, test=None):
         if begin:
             table.writerow(("name", "kind", "validation", "test"))
         table.writerow((name, kind, f"{validation:.4f}", "" if test is None else f"{test:.4f}"))
-    print(f"{name}: {validation:.1%} of the validation pictures")
+    print(f"{name}: {METRIC} {validation:.1%} on the validation pictures")
 
 
 # %% [markdown]
@@ -353,8 +402,9 @@ predict("l08-gap", "The best network minus the pixels:", GAP.choices)
 # %%
 from sklearn.linear_model import LogisticRegression
 
-commonest = np.bincount(labels[rows["train"]]).argmax()
-majority = (labels[rows["validation"]] == commonest).mean()
+commonest = np.bincount(truth["train"]).argmax()
+always = {name: np.eye(len(classes))[[commonest] * len(found)] for name, found in rows.items()}
+majority = score_of(always["validation"], truth["validation"])
 note(f"always {classes[commonest]}", "majority", majority)
 
 
@@ -364,21 +414,23 @@ def grey(found):
 
 
 inputs = {name: grey(rows[name]) for name in ("train", "validation")}
-pixels = max(
-    LogisticRegression(C=strength, max_iter=300)
-    .fit(inputs["train"], labels[rows["train"]])
-    .score(inputs["validation"], labels[rows["validation"]])
+lines = [
+    LogisticRegression(C=strength, max_iter=300).fit(inputs["train"], truth["train"])
     for strength in (0.01, 0.1, 1.0)
-)
+]
+said = [line.predict_proba(inputs["validation"]) for line in lines]
+scores = [score_of(p, truth["validation"]) for p in said]
+linear, pixels = lines[int(np.argmax(scores))], max(scores)
 note("pixels, logistic regression", "pixels", pixels)
 
 validation = loader("validation")
-nets, found = {}, {}
+nets, outputs_of, found = {}, {"pixels": said[int(np.argmax(scores))]}, {}
 
 
 def attempt(name, kind, **settings):
     nets[name] = train(**settings)
-    found[name] = accuracy(nets[name], validation)
+    outputs_of[name] = logits_of(nets[name], validation).numpy()
+    found[name] = score_of(outputs_of[name], truth["validation"])
     note(name, kind, found[name])
 
 
@@ -404,7 +456,7 @@ print("after one batch in training mode:",
 # Now let the backbone learn: a careful ratio and a bold one. If the careful one is better, go on in that direction
 # (a ratio ten times larger, or freeze the first stages); if the bold one is, in the other.
 #
-# **Predict.** Which of these has the best validation accuracy?
+# **Predict.** Which of these has the best validation score?
 
 # %%
 LANES = ("scratch", "head alone", *(f"everything, ratio {ratio:g}" for ratio in RATIOS))
@@ -425,52 +477,54 @@ gap = 100 * (max(found.values()) - pixels)
 judge("l08-gap", GAP.of(gap), f"{gap:+.0f} points.")
 
 # %% [markdown]
-# **Augment.** The bold setting once more, with views. Then the swing: the leader again, with another seed. A difference
+# **Augment.** The bold setting once more, with views, and half as many passes again, since every pass now brings other
+# pictures. Then the swing: the leader again, with another seed. A difference
 # between two settings that is smaller than the difference between two seeds is no difference yet.
 
 # %%
 bold = f"everything, ratio {RATIOS[0]:g}"
-attempt(f"{bold}, augmented", "augmented", head_rate=HEAD_RATE, ratio=RATIOS[0], views=VIEWS)
+longer = {"views": VIEWS, "epochs": 3 if quick else 12}
+attempt(f"{bold}, augmented", "augmented", head_rate=HEAD_RATE, ratio=RATIOS[0], **longer)
 leader = max(found, key=found.get)
 again = {"head_rate": HEAD_RATE, "ratio": math.inf, "seed": 1}
 if leader.startswith("scratch"):
     again.update(head_rate=float(leader.split()[-1]), ratio=1.0, pretrained=False)
 elif leader.startswith("everything"):
-    again.update(ratio=float(leader.split(",")[1].split()[-1]),
-                 views=VIEWS if leader.endswith("augmented") else ())  # fmt: skip
-second = accuracy(train(**again), validation)
+    again.update(ratio=float(leader.split(",")[1].split()[-1]))
+    again.update(longer if leader.endswith("augmented") else {})
+second = score_of(logits_of(train(**again), validation), truth["validation"])
 note(f"{leader}, another seed", "seed", second)
 
 
-def behind(name, best):
-    """By how much a run is behind the best on the same pictures, and the standard error of that.
+def behind(name):
+    """By how much a run is behind the leader, and the standard error of that on the same pictures."""
 
-    Picture by picture, and by group, since the pictures of a group vote alike.
-    """
-    gap = right_of[best].float() - right_of[name].float()
-    at = np.unique(joined[rows["validation"]], return_inverse=True)[1]
-    apart = np.bincount(at, gap - gap.mean())
-    return gap.mean().item(), math.sqrt((apart**2).sum()) / len(gap)
+    def gap(some):
+        ours, theirs = (
+            score_of(outputs_of[k][some], truth["validation"][some]) for k in (leader, name)
+        )
+        return ours - theirs
+
+    units = joined[rows["validation"]]
+    return gap(np.arange(len(units))), np.nanstd(drawn_anew(gap, units))
 
 
-truth = {name: torch.as_tensor(labels[found_rows]) for name, found_rows in rows.items()}
-right_of = {
-    name: logits_of(nets[name], validation).argmax(1) == truth["validation"] for name in nets
-}
-gaps = {name: behind(name, leader) for name in found}
+gaps = {name: behind(name) for name in outputs_of}
 with style():
     fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    ax.barh(["pixels"], [pixels], color="#999999")
+    ax.barh(
+        ["pixels"], [pixels], color="#999999", xerr=[gaps["pixels"][1]], ecolor="#333333", capsize=3
+    )
     ax.barh(list(found), list(found.values()), color="#0072B2",
-            xerr=[error for _, error in gaps.values()], ecolor="#333333", capsize=3)  # fmt: skip
+            xerr=[gaps[name][1] for name in found], ecolor="#333333", capsize=3)  # fmt: skip
     ax.axvline(majority, color="#555555", ls=":")
     ax.text(majority, len(found) + 0.75, " always the same class", fontsize=8.5, va="center")
-    ax.set_xlabel("validation accuracy (whiskers: standard error of the gap)")
+    ax.set_xlabel(f"validation {METRIC} (whiskers: standard error of the gap to the best)")
     ax.set_xlim(0, 1)
     ax.set_ylim(len(found) + 1.1, -0.6)
     show(
         fig,
-        alt=f"Validation accuracy of all runs: pixels {pixels:.2f}, "
+        alt=f"Validation {METRIC} of all runs: pixels {pixels:.2f}, "
         + ", ".join(f"{name} {score:.2f}" for name, score in found.items())
         + "; with the standard error of each one's gap to the best.",
     )
@@ -481,15 +535,17 @@ within = [
     name for name, (lag, error) in gaps.items() if lag <= max(error, swing) and name != leader
 ]
 display(Markdown(
-    f"**What it means.** {leader} is best, with {found[leader]:.0%} of {len(rows['validation'])} pictures. "
+    f"**What it means.** {leader} is best, {METRIC} {found[leader]:.0%} on {len(rows['validation'])} pictures. "
     + f"Another seed gave {100 * (second - found[leader]):+.0f} points. "
     + (f"Behind it by no more than that swing, or than one standard error picture by picture: "
        f"{', '.join(within)}. Nobody can tell these apart here. " if within else
        "Every other run is behind it by more than that swing, and than one standard error. ")
     + ("Scratch is among them, and had no views: give it some before you say that pretraining helped. "
        if any(name.startswith("scratch") for name in within) else "")
-    + (f"Beside the pixels, {pixels:.0%}, the network is worth {gap:.0f} points." if gap > 0 else
-       "The network is no better than the pixels: look for a mistake before you go on.")
+    + ("A linear model of the pixels cannot be told apart from it either. Look for a mistake in the network's "
+       "preparation first (section 4); if there is none, take the pixels, or more labels, or say that it is open."
+       if "pixels" in within else
+       f"Beside the pixels, {pixels:.0%}, the best network is worth {100 * (found[leader] - pixels):.0f} points.")
 ))  # fmt: skip
 
 # %% [markdown]
@@ -509,18 +565,22 @@ print(review.told(review.tried(PROJECT / "runs.csv", len(rows["validation"]))))
 #
 # Lesson 06: divide the logits by a temperature that makes the validation pictures likeliest, then choose the threshold
 # for what mistakes cost.
+#
+# Both hold for the share of each class that the training pictures have. If one in ten will be ill where it is used, and
+# six in ten were ill here, the ranking may still be right, but every probability is too high. Where you know the share
+# *there*, move the second class's logit, after the temperature, by the difference of the log odds:
+# `logits = outputs / T; logits[:, 1] += math.log(there / (1 - there)) - math.log(here / (1 - here))`.
 
 # %%
 outputs = logits_of(net, validation)
 grid = torch.logspace(-1, 1, 81)
-T = min(grid.tolist(), key=lambda t: F.cross_entropy(outputs / t, truth["validation"]).item())
+validated = torch.as_tensor(truth["validation"])
+T = min(grid.tolist(), key=lambda t: F.cross_entropy(outputs / t, validated).item())
 probabilities = (outputs / T).softmax(1)
 threshold = None
 if len(classes) == 2:
     cheapest = mine_or_ours("06-threshold")
-    threshold = float(
-        cheapest(probabilities[:, 1].numpy(), truth["validation"].numpy(), MISS, FALSE_ALARM)
-    )
+    threshold = float(cheapest(probabilities[:, 1].numpy(), truth["validation"], MISS, FALSE_ALARM))
     print(f"temperature {T:.2f}; '{classes[1]}' from a probability of {threshold:.2f} on")
 else:
     print(f"temperature {T:.2f}")
@@ -530,11 +590,13 @@ else:
 #
 # **Picture it.** The sealed envelope at the end of a bet. You may open it once; after that it is paper.
 #
-# **Predict.** How does the accuracy on test pictures compare with that on validation pictures?
+# What is opened with it was named before: the chosen network, and beside it the baselines, as they are.
+#
+# **Predict.** How does the score on test pictures compare with that on validation pictures?
 
 # %%
 MOVED = ("more than 3 points lower", "within 3 points", "more than 3 points higher")
-predict("l08-test", "The test accuracy is:", MOVED)
+predict("l08-test", "The test score is:", MOVED)
 
 # %%
 PART = "test" if READY else "validation"  # not ready: rehearse on validation pictures
@@ -542,24 +604,18 @@ if not READY:
     print("The envelope stays closed. These are validation pictures again.")
 outputs = logits_of(net, loader(PART))
 p = (outputs / T).softmax(1).numpy()
-answers, told = p.argmax(1), labels[rows[PART]]
+answers, told = p.argmax(1), truth[PART]
 right = answers == told
 units = joined[rows[PART]]
-
-
-def interval(right, units, draws=2000):
-    """95 % interval of the accuracy: whole groups are drawn anew, since their pictures vote alike."""
-    names, at = np.unique(units, return_inverse=True)
-    hits, sizes = np.bincount(at, right), np.bincount(at)
-    drawn = np.random.default_rng(0).integers(len(names), size=(draws, len(names)))
-    return np.quantile(hits[drawn].sum(1) / sizes[drawn].sum(1), (0.025, 0.975))
-
-
-score, (low, high) = right.mean(), interval(right, units)
+score = score_of(p, told)
+again = drawn_anew(lambda some: score_of(p[some], told[some]), units, draws=1_000)
+low, high = np.nanquantile(again, (0.025, 0.975))
 if READY:
     note(CHOSEN, "chosen", found[CHOSEN], score)
-print(f"{PART}: {score:.1%} of {len(right)} pictures of {len(set(units))} groups, "
+print(f"{PART}: {METRIC} {score:.1%} on {len(right)} pictures of {len(set(units))} groups, "
       f"95 % interval {low:.1%} to {high:.1%}")  # fmt: skip
+print(f"on the same pictures: pixels {score_of(linear.predict_proba(grey(rows[PART])), told):.1%}, "
+      f"always {classes[commonest]} {score_of(always[PART], told):.1%}")  # fmt: skip
 print(review.told(review.tested(PROJECT / "runs.csv")))
 moved = 100 * (score - found[CHOSEN])
 outcome = MOVED[0] if moved < -3 else MOVED[2] if moved > 3 else MOVED[1]
@@ -634,8 +690,8 @@ away_told = "not measured"
 if AWAY is not None and READY:
     elsewhere = ImageFolder(AWAY, SEEN)
     assert elsewhere.classes == classes, "the same classes, in the same order"
-    there = accuracy(net, DataLoader(elsewhere, 32))
-    away_told = f"{there:.1%} of {len(elsewhere)} pictures"
+    there = score_of(logits_of(net, DataLoader(elsewhere, 32)), elsewhere.targets)
+    away_told = f"{METRIC} {there:.1%} on {len(elsewhere)} pictures"
     print(f"another scanner: {away_told}; at home {score:.1%}")
 
 # %% [markdown]
@@ -681,10 +737,10 @@ with (PROJECT / "runs.csv").open(encoding="utf-8") as opened:
 lines = [
     f"# {QUESTION['question']}", "",
     f"**For** {QUESTION['for whom']}. **Not for** {QUESTION['not for']}.", "",
-    f"**Result.** {score:.1%} of {len(right)} {PART} pictures (95 % interval {low:.1%} to {high:.1%}, "
+    f"**Result.** {METRIC} {score:.1%} on {len(right)} {PART} pictures (95 % interval {low:.1%} to {high:.1%}, "
     f"{len(set(units))} groups drawn anew). By class: "
     + ", ".join(f"{name} {share:.0%}" for name, share in by_class.items())
-    + f". Elsewhere: {away_told}.", "",
+    + f" right. Elsewhere: {away_told}.", "",
     f"**Wanted.** {QUESTION['what counts']}; {QUESTION['good enough']}.", "",
     "| tried | kind | validation | test |", "|---|---|--:|--:|",
     *(f"| {run['name']} | {run['kind']} | {float(run['validation']):.3f} | "
@@ -692,7 +748,8 @@ lines = [
       f"| {run['name']} | {run['kind']} | {float(run['validation']):.3f} | |" for run in runs), "",
     f"**Pictures.** {len(files)} in {len(set(joined))} groups; "
     + ", ".join(f"{len(found_rows)} {name}" for name, found_rows in rows.items())
-    + "; no group in two piles.", "",
+    + ("; no group in two piles." if len(set(groups)) < len(paths) else
+       "; which pictures belong together is not known, copies apart."), "",
     f"**Network.** {kept['network']}, {CHOSEN}; {SIZE} x {SIZE} pixels, mean {kept['mean']}, std "
     f"{kept['std']}; temperature {T:.2f}"
     + (f"; '{classes[1]}' from {threshold:.2f} on" if threshold is not None else "") + ".", "",
