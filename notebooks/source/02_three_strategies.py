@@ -556,7 +556,8 @@ Advisor()
 #
 # A shape stays what it is when it is mirrored or shifted, turned or brought nearer. So show it
 # mirrored and shifted: *augmentation*. It is the cheapest remedy against learning by heart. It has one
-# price: features computed once are of no use any more, since every new view has features of its own.
+# price: every new view has features of its own, so they cannot be computed once. (For a frozen backbone there is a
+# way between: keep the features of half a dozen views of each picture, and draw among them.)
 #
 # **Picture it.** You teach a child "chair" in front of one chair, always from the door. Walk around
 # it.
