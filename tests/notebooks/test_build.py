@@ -84,10 +84,11 @@ def test_a_built_lesson_holds_nothing_that_changes_from_run_to_run(built):
     assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3, 4]
 
 
-def test_a_figure_is_stored_once_as_png_with_its_alt_text(built):
-    (output,) = notebooks.read(built[1]).cells[3].outputs
+def test_a_figure_is_stored_once_as_png_with_its_alt_text_and_its_numbers(built):
+    output, numbers = notebooks.read(built[1]).cells[3].outputs
     assert set(output.data) == {"image/png", "text/plain"}
     assert output.metadata == {"image/png": {"alt": "A rising line."}}
+    assert "| 2 | 4 |" in numbers.data["text/markdown"]
 
 
 def test_a_widget_that_has_no_picture_leaves_no_broken_output(built):
