@@ -43,7 +43,7 @@ def test_json_holds_statement_rule_verdict_parts_and_rows(capsys, one_claim):
     capsys.readouterr()
     assert main(["claims", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
-    assert record["verdict"] == "holds" and "right minus left: above 5.0 points" in record["rule"]
+    assert record["verdict"] == "holds" and "Right minus left: above 5.0 points" in record["rule"]
     assert record["parts"][0]["n"] == 3 and len(record["rows"]) == 6
 
 
