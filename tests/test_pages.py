@@ -189,6 +189,15 @@ def test_the_readme_shows_the_stored_seconds_and_memory_of_each_lesson():
         assert line.endswith(f"| {row['seconds']:.0f} s, {row['peak_memory_mb']:,} MB |")
 
 
+def test_the_readme_tells_what_a_lesson_takes_on_one_core():
+    (run,) = [run for run in stored("lessons.json")["runs"] if run["name"] == "one core"]
+    longest = max(row["seconds"] for row in run["lessons"])
+    largest = max(row["peak_memory_mb"] for row in run["lessons"])
+    assert longest <= 120 and largest <= 2_000
+    told = f"On one core a lesson takes at most {longest:.0f} s and {largest:,} MB."
+    assert told in " ".join(README.read_text("utf-8").split())
+
+
 def test_the_architecture_shows_two_claims_as_they_are_and_how_well_intervals_cover():
     from benchmarks import coverage
 

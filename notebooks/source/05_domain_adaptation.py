@@ -162,7 +162,8 @@ ask("p05-setting", "p05-oracle")
 #
 # **In symbols.** $R(x) = x$, and backwards $\frac{\partial L}{\partial x} = -\lambda
 # \frac{\partial L}{\partial R}$. If the doorman's loss falls by 0.4 for each unit of a feature, and
-# $\lambda = 0.5$, the body is told $-0.2$: move it the other way. The strength
+# $\lambda = 0.5$, the gradient there is $-0.4$ and the body is told $+0.2$: its step makes the feature smaller.
+# The strength
 #
 # $$ \lambda(p) = \frac{2}{1 + e^{-10p}} - 1 $$
 #
@@ -397,7 +398,7 @@ Embedding()
 # **Self-training** ([French et al. 2018](https://arxiv.org/abs/1706.05208)). *Picture:* a pupil marks her
 # own homework, but only the answers she would bet on, and learns from these in another handwriting.
 # *Formula:* cross-entropy against the own answer where its probability is above 0.9. *Code:*
-# `F.cross_entropy(net(other_view), answer)[sure].mean()`. *Fails:* what she is sure of and wrong about, she
+# `(F.cross_entropy(net(other_view), answer, reduction="none") * sure).mean()`. *Fails:* what she is sure of and wrong about, she
 # learns by heart.
 #
 # In the study each has the same network, steps and pictures. In the course's library each is a line:
