@@ -1,13 +1,12 @@
 """Ask some claims of an ImageNet net and photographs.
 
     python benchmarks/claims_on_photographs.py --weights mobilenet_v2.safetensors \
-        --photographs FOLDER --x-rays pneumoniamnist.npz C10 C14 C06 C08 C29
+        --photographs FOLDER --x-rays pneumoniamnist.npz C06 C08 C10 C14 C19 C29
 
-FOLDER holds flowers/ and ants_bees/, with one sub-folder of photographs per class; C29 needs
-the X-rays of benchmarks/x_rays.py instead. What is measured
-and by which rule it is judged stands in course_lib/claims/on_photographs.py. Rows go to
-course_lib/claims/results/photographs one at a time, so a stopped run goes on. Weights with another
-hash than the stored rows name are refused.
+FOLDER holds flowers/ and ants_bees/, with one sub-folder of photographs per class; C29 needs the
+X-rays of benchmarks/x_rays.py instead. What is measured and by which rule it is judged stands in
+course_lib/claims/on_photographs.py. Rows go to course_lib/claims/results/photographs one at a time,
+so a stopped run goes on. Weights with another hash than the stored rows name are refused.
 """
 
 import argparse
@@ -63,8 +62,8 @@ class Instrument:
     """The net, and tasks of a folder of photographs, a split for every draw."""
 
     def __init__(self, weights: Path, photographs: Path | None, radiographs: Path | None):
-        self.net = partial(load_backbone, "mobilenet_v2", weights=weights, mean=HALF, std=HALF)
-        self.model = self.net(size=SIZE)
+        net = partial(load_backbone, "mobilenet_v2", weights=weights, mean=HALF, std=HALF)
+        self.model, self.x_ray_model = net(size=SIZE), net(size=X_RAY_SIZE)
         if self.model.card["sha256"] != PHOTOGRAPHS.sha256:
             raise SystemExit(f"{weights} are other weights than those of the stored rows.")
         self.pools = {
@@ -75,7 +74,7 @@ class Instrument:
         self.radiographs = x_rays.load(radiographs) if radiographs else None
         self.old = lru_cache(maxsize=1)(self._old)
         self.fisher = lru_cache(maxsize=1)(self._fisher)
-        self.changed = lru_cache(maxsize=4)(self._changed)
+        self.changed = lru_cache(maxsize=32)(self._changed)  # all of a draw: WiSE-FT comes last
 
     def task(self, name: str, seed: int, train: int = TRAIN) -> Task:
         return draw(name, *self.pools[name], seed, train)
@@ -92,7 +91,7 @@ class Instrument:
     def measure(self, claim: str, trial: dict) -> dict:
         if claim == "C29":
             task = x_rays.draw(self.radiographs, trial["train"], trial["seed"])
-            return measure_case(task, trial, model=self.net(size=X_RAY_SIZE))
+            return measure_case(task, trial, model=self.x_ray_model)
         task = self.task(trial["task"], trial["seed"], trial["train"])
         name = trial.get("strategy", trial.get("name"))
         if name in BASELINES:

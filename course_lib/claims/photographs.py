@@ -177,7 +177,8 @@ def projects_table(path: Path = PROJECTS_ROWS) -> str:
         "near-duplicates count as one."
         for folder, facts in stored["folders"].items()
     ]
-    return "\n".join(lines) + f"\n\n*{' '.join(about)} Net: {stored['net']}. {stored['note']}*"
+    notes = " ".join(facts["note"] for facts in stored["folders"].values() if "note" in facts)
+    return "\n".join(lines) + f"\n\n*{' '.join(about)} Net: {stored['net']}. {notes}*"
 
 
 def _title(folder: str) -> str:

@@ -448,7 +448,7 @@ with style():
 # a million has to beat *that*.
 #
 # Four numbers before the first clever one: always the most frequent class, a linear model of small pictures, grey or in
-# colour (of some flowers the colour says half), the network from random weights, and a new head on the frozen backbone.
+# colour (a flower is told by its colour, too), the network from random weights, and a new head on the frozen backbone.
 #
 # **Predict.** How far is the best network above the pixels, on validation pictures?
 
