@@ -651,8 +651,9 @@ give_back()
 # new channel with the mean of the known ones, and scale all by $3/k$, so that the sum stays what
 # the next layer expects.
 #
-# > **Take away.** A grey picture needs no new first layer. Sum the filters, or repeat the channel:
-# > it is the same.
+# > **Take away.** A grey picture needs no new first layer. Sum the filters, or repeat the channel: it is the same
+# > where all channels are normalised alike, as here. With a mean and deviation for each colour, as ImageNet nets
+# > have them, repeat the channel.
 #
 # ## One file with everything
 #
@@ -808,8 +809,8 @@ display(Markdown(
     + (f"It need not have for {', '.join(idle)}: less than 2 points of AUC were lost. " if idle else "")
     + (f"It slept through {', '.join(slept)}: the pictures look like any others, only their ill children "
        "are harder to find. " if slept else "")
-    + "No check of unlabelled pictures can do better in principle: it sees the question, not the answer. "
-    "So an alarm is a reason to label fifty pictures and count, and silence is no proof. A few fresh labels "
+    + "Another check of the inputs, or of the share of alarms, might have noticed. But none that has no labels "
+    "sees that the same picture now has another answer. So an alarm is a reason to label fifty pictures and count, and silence is no proof. A few fresh labels "
     "each month are the only alarm that rings for the right thing."
 ))  # fmt: skip
 
