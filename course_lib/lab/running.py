@@ -58,7 +58,7 @@ def where(claim: Claim) -> tuple[tracks.Track, dict]:
 def run_and_store(
     claim: Claim,
     others: Iterable[Claim] = (),
-    track: str = "world",
+    track: str | tracks.Track = "world",
     folder: Path | None = None,
     workers: int = 1,
     scheduler: str | None = None,
@@ -68,13 +68,18 @@ def run_and_store(
 ) -> Result:
     """The full-size run. Every row is stored at once, so a stopped run goes on where it was.
 
+    track: its name, or a track of one's own, such as another net.
     others: claims whose stored rows may hold the same trials, which then need no measuring.
     workers: processes. scheduler: address of a dask scheduler instead, with TLS unless
     trust_network. The rows are the same whatever their number. cap: hours after which no new trial
     is begun.
     """
-    place = tracks.TRACKS[checks.one_of(track, "track", tracks.TRACKS)]
-    if track != "world" and claim.photos is None:
+    place = (
+        track
+        if isinstance(track, tracks.Track)
+        else tracks.TRACKS[checks.one_of(track, "track", tracks.TRACKS)]
+    )
+    if place.name != "world" and claim.photos is None:
         raise CourseError(
             f"{claim.tag} cannot be measured on photographs: it "
             f"{'needs ' + claim.why_not if claim.why_not else 'was set up for the image world'}."
@@ -100,7 +105,7 @@ def run_and_store(
         missing = list({cache.text(one): (trial, one) for trial, one in missing}.values())
         say(f"{claim.tag}: {plan(study, len(trials), len(missing), workers)}")
         jobs = [
-            {"tag": claim.tag, "measure": claim.measure, "track": track, "key": one,
+            {"tag": claim.tag, "measure": claim.measure, "track": place, "key": one,
              "trial": {k: v for k, v in trial.items() if k not in claim.labels}}
             for trial, one in missing
         ]  # fmt: skip
@@ -120,7 +125,7 @@ def run_and_store(
             study.save(path)
     if until is not None and done < len(trials):
         say(f"{claim.tag}: stopped at the cap of {cap:g} hours; the same command goes on.")
-    return store.stored_result(claim, track, folder)
+    return store.stored_result(claim, place, folder)
 
 
 def plan(study: store.Study, trials: int, missing: int, workers: int) -> str:
@@ -168,7 +173,7 @@ def measure_job(job: dict) -> dict:
     torch.set_num_threads(1)
     try:
         begin = time.monotonic()
-        with tracks.using(tracks.TRACKS[job["track"]]):
+        with tracks.using(job["track"]):
             measured = cache.plain(job["measure"](job["trial"]))
         took = round(time.monotonic() - begin, 2)
     finally:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib import checks
@@ -31,7 +32,7 @@ class Track:
 
     tasks: names for load_task by role. domains: names for load_domains, a task in two domains each.
     sha256: of the weights, where they are a file of somebody's own: then rows name that file, and
-    only who has it can measure.
+    only who has it can measure. weights: that file, to measure with it.
     """
 
     name: str
@@ -39,12 +40,15 @@ class Track:
     tasks: dict[str, str]
     domains: dict[str, str]
     sha256: str = ""
+    weights: Path | None = None
 
     def load_backbone(self, name: str | None = None) -> "Backbone":
         """The track's pretrained backbone, or another of load_backbone's."""
         from course_lib.backbones import load_backbone
 
-        return load_backbone(name or self.backbone)
+        if name:
+            return load_backbone(name)
+        return load_backbone(self.backbone, weights=self.weights)
 
     def load_task(self, role: str, train: int | None = None, seed: int = 0) -> "Task":
         """The task that plays a role on this track: see load_task. Raises CourseError for another

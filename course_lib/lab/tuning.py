@@ -156,7 +156,9 @@ def _measure(tuning: Tuning, study: store.Study, path: Path, trial: dict, say) -
     if cache.text(key) in {store.depends(row) for row in study.rows}:
         return
     try:
-        done = running.measure_job({"measure": tuning.measure, "track": "world", "trial": trial})
+        done = running.measure_job(
+            {"measure": tuning.measure, "track": tracks.TRACKS["world"], "trial": trial}
+        )
     except Diverged:
         done = None
     numbers = {name: done["measured"][name] if done else 0.0 for name in tuning.kept}

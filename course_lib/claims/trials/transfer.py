@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from course_lib.backbones import Backbone, load_backbone
+from course_lib.backbones import Backbone
 from course_lib.backbones.inference import predict
 from course_lib.data.split import Split
 from course_lib.data.task import Task
@@ -123,7 +123,7 @@ def backbone() -> Backbone:
 
 @cache.kept(maxsize=1)
 def _backbone() -> Backbone:
-    return load_backbone(tracks.current().backbone)
+    return tracks.current().load_backbone()
 
 
 def grid(size: dict, trains, names) -> list[dict]:

@@ -1,0 +1,124 @@
+"""Claims asked again of nets that were pretrained from other seeds.
+
+Nearly every claim of the image world was measured on one net, the one that is shipped: its
+interval says what other labels would give, not what another net would. Here the same trials, with
+the settings that had been chosen on the shipped net, run on two more nets of the same recipe, on
+draws of their own. Draws are nested in nets, so that the mean of each net counts as one.
+
+The nets lie in benchmarks/nets; benchmarks/claims_on_other_nets.py measures the rows.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from course_lib.claims import claims
+from course_lib.lab import store, tracks
+from course_lib.lab.claim import Claim, Result, result_of
+from course_lib.lab.quantities import NET
+
+FOLDER = store.RESULTS / "nets"
+DRAWS = 4  # on each net
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True)
+class Net:
+    """WorldNet by `course pretrain --seed SEED` with the recipe of the shipped one.
+
+    sha256: of its file. draws: of labels and pictures, shared with no other net.
+    """
+
+    name: str
+    seed: int
+    sha256: str
+    draws: tuple[int, ...]
+
+    def track(self, folder: Path | None = None) -> tracks.Track:
+        """The image world with this net. folder: that holds its file, needed to measure."""
+        return replace(
+            tracks.TRACKS["world"],
+            sha256=self.sha256,
+            weights=folder / f"{self.name}.safetensors" if folder else None,
+        )
+
+
+NETS = (
+    Net("seed1", 1, "", tuple(range(20, 20 + DRAWS))),
+    Net("seed2", 2, "", tuple(range(30, 30 + DRAWS))),
+)
+
+# What changes beside the draws: C08 asks for the fewest and the most labels, and no others.
+ASKED: dict[str, dict] = {
+    "C06": {},
+    "C08": {"trains": (24, 1_000)},
+    **dict.fromkeys(
+        ("C11", "C14", "C15", "C18", "C19", "C23", "C36", "C20", "C21", "C13", "C16", "C17"), {}
+    ),
+}
+
+
+def asked(tag: str, net: Net) -> Claim:
+    """A claim at full size with the draws of a net."""
+    claim = claims()[tag]
+    return replace(claim, full={**claim.full, **ASKED[tag], "seeds": net.draws})
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A claim on the shipped net, on each other net (by name), and over all of them."""
+
+    alone: dict[str, Result]
+    together: Result
+
+
+@lru_cache(maxsize=1)
+def stored() -> dict[str, Compared]:
+    """By tag what the nets gave, of the claims that were measured on all of them."""
+    found = {}
+    for tag in ASKED:
+        with suppress(store.Unfinished):
+            found[tag] = compared(tag)
+    return dict(sorted(found.items()))
+
+
+def compared(tag: str, folder: Path = FOLDER) -> Compared:
+    """Raises store.Unfinished where a net lacks rows."""
+    claim = claims()[tag]
+    alone = {SHIPPED: store.stored_result(claim)}
+    for net in NETS:
+        one = store.stored_result(asked(tag, net), net.track(), folder / net.name)
+        if one.unfinished:
+            raise store.Unfinished(f"{tag} on {net.name}: {one.unfinished}")
+        alone[net.name] = one
+    rows = pd.concat([one.rows.assign(**{NET: name}) for name, one in alone.items()])
+    # The chart's other lines are measured on the shipped net only: parts that need them are left.
+    return Compared(alone, result_of(claim, rows.reset_index(drop=True)))
+
+
+def table() -> pd.DataFrame:
+    """A line for each part that decides a claim: its number on each net, then over all nets."""
+    lines = []
+    for tag, found in stored().items():
+        for number, judged in enumerate(found.together.judged):
+            unit, estimate = judged.part.unit, judged.estimate
+            each = {
+                name: unit(result.judged[number].estimate.value)
+                for name, result in found.alone.items()
+            }
+            lines.append(
+                {
+                    "claim": tag,
+                    "part": judged.part.rule,
+                    **each,
+                    "95 % over nets": f"{unit(estimate.low, False)} to {unit(estimate.high, False)}",
+                    "verdict over nets": judged.verdict,
+                    "verdicts alone": ", ".join(
+                        dict.fromkeys(one.judged[number].verdict for one in found.alone.values())
+                    ),
+                }
+            )
+    return pd.DataFrame(lines)
