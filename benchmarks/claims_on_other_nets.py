@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where rows go")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--cap", type=float, help="begin no trial after so many hours")
+    parser.add_argument("--longest", type=float, default=float("inf"), metavar="SECONDS",
+                        help="leave out trials that took longer on the shipped net")  # fmt: skip
     arguments = parser.parse_args()
     until = None if arguments.cap is None else time.monotonic() + 3600 * arguments.cap
     with ExitStack() as stack:
@@ -58,6 +60,9 @@ def main() -> None:
                     if cache.text(key) in have:
                         continue
                     have.add(cache.text(key))
+                    seconds = usual.get(_named(key["trial"]), 60.0)
+                    if seconds > arguments.longest:
+                        continue
                     asked_for = {k: v for k, v in trial.items() if k not in claim.labels}
                     jobs.append(
                         {
@@ -66,7 +71,7 @@ def main() -> None:
                             "track": track,
                             "key": key,
                             "trial": asked_for,
-                            "order": (number // 4, -usual.get(_named(key["trial"]), 60.0)),
+                            "order": (number // 4, -seconds),
                         }
                     )
         jobs.sort(key=lambda job: job["order"])

@@ -91,9 +91,11 @@ def test_a_lesson_of_the_photos_track_measures_a_claim_on_its_own_backbone(monke
         return small_task()
 
     monkeypatch.setattr(transfer, "load_task", load_task)
-    monkeypatch.setattr(
-        transfer, "load_backbone", lambda name: asked.append(name) or small_backbone()
-    )
+    def load_backbone(self):
+        asked.append(self.backbone)
+        return small_backbone()
+
+    monkeypatch.setattr(tracks.Track, "load_backbone", load_backbone)
     transfer._backbone.cache_clear()
     cache.forget()
     tracks.choose("photos")

@@ -52,7 +52,8 @@ C22 = Claim(
             if name != DANN
         ),
         Part(f"{BOTH} minus DANN, share of the gap closed",
-             value("closed", method=BOTH) - value("closed", method=DANN), above=0.0, unit=SHARE),
+             value("closed", method=BOTH, whole=True) - value("closed", method=DANN, whole=True),
+             above=0.0, unit=SHARE),
     ),
     trials=digits.grid,
     measure=digits.adapted_digits,
@@ -81,8 +82,10 @@ C22 = Claim(
         "lr": RATE,
     },
     full={
-        "seeds": tuple(range(5, 14)),
+        "seeds": (5, 6, 7, 8, 9),
         "methods": (SOURCE, *RIVALS, ORACLE),
+        "more_seeds": (10, 11, 12, 13),
+        "more_methods": (SOURCE, DANN, ORACLE),
         "pictures": 10_000,
         "steps": 8_000,  # eighteen minutes a draw on one core
         "lr": RATE,
@@ -90,8 +93,9 @@ C22 = Claim(
     note="The gap is the oracle less source-only, draw by draw. One recipe for all, no method is "
     "tuned, no target label is used in training. Network, step size, picture size and the number "
     "of steps (4,000, then 8,000) were settled with an eye on the target, for all methods at once. "
-    "Nine fresh draws: that many were planned from the first edition's five, where DANN closed 63 % "
-    "(48 to 77 %, undecided); those five had been looked at before and are not counted again.",
+    "Nine fresh draws, five of them with every method: that many were planned from the first "
+    "edition's five, where DANN closed 63 % (48 to 77 %, undecided). Those had been looked at; they "
+    "are stored and not counted.",
 )  # fmt: skip
 
 middle_of_the_gap = (test(SOURCE) + test(ORACLE)) / 2

@@ -105,6 +105,7 @@ def table() -> pd.DataFrame:
     for tag, found in stored().items():
         for number, judged in enumerate(found.together.judged):
             unit, estimate = judged.part.unit, judged.estimate
+            low, high = unit(estimate.low, False), unit(estimate.high, False)
             each = {
                 name: unit(result.judged[number].estimate.value)
                 for name, result in found.alone.items()
@@ -114,7 +115,7 @@ def table() -> pd.DataFrame:
                     "claim": tag,
                     "part": judged.part.rule,
                     **each,
-                    "95 % over nets": f"{unit(estimate.low, False)} to {unit(estimate.high, False)}",
+                    "95 % over nets": f"{low} to {high}",
                     "verdict over nets": judged.verdict,
                     "verdicts alone": ", ".join(
                         dict.fromkeys(one.judged[number].verdict for one in found.alone.values())

@@ -86,7 +86,7 @@ def make_pool(recipe: Recipe, rank: int = 0, processes: int = 1, device=None) ->
     scenes = world.sample(n, recipe.seed, start=rank * n, distractors=recipe.distractors)
     pictures = world.render(scenes, device)
     objects = len(world.SOURCE_SHAPES) * len(world.SOURCE_TEXTURES)
-    extra, kinds = fractals.pictures(k, recipe.seed, start=rank * k)
+    extra, kinds = fractals.pictures(k, recipe.seed, start=rank * k, device=device)
     factors = torch.stack(
         [
             torch.cos(2 * torch.pi * scenes.hue),

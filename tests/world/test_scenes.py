@@ -229,3 +229,5 @@ def test_a_gpu_draws_the_same_pictures_within_one_grey_level():
     scenes = world.sample(256, seed=10, distractors=2)
     here, there = world.render(scenes).int(), world.render(scenes, "cuda").int()
     assert ((here - there).abs() <= 1).float().mean() > 0.999
+    here, there = fractals.pictures(256)[0].int(), fractals.pictures(256, device="cuda")[0].int()
+    assert ((here - there).abs() <= 1).float().mean() > 0.99  # a point may fall beside a border

@@ -23,6 +23,7 @@ from course_lib.backbones import Backbone
 from course_lib.backbones.inference import predict
 from course_lib.claims.trials.methods import ADABN, DANN, SOURCE, method_of, ranked, with_gap
 from course_lib.data.recipes import TEST_SEED
+from course_lib.lab.quantities import DRAW
 from course_lib.train.evaluation import evaluate
 from course_lib.world.patches import patches
 
@@ -64,7 +65,9 @@ def final_model(run: Adaptation, method: Method) -> Backbone:
 
 
 def grid(size: dict) -> list[dict]:
-    """Trials of every method, draw by draw."""
+    """Trials of every method, draw by draw; then of a few methods on further draws."""
+    asked = [(seed, name) for seed in size["seeds"] for name in size["methods"]]
+    asked += [(seed, name) for seed in size.get("more_seeds", ()) for name in size["more_methods"]]
     return [
         {
             "domains": "digits",
@@ -72,8 +75,7 @@ def grid(size: dict) -> list[dict]:
             "seed": seed,
             **{key: size[key] for key in ("pictures", "steps", "lr")},
         }
-        for seed in size["seeds"]
-        for name in size["methods"]
+        for seed, name in asked
     ]
 
 
@@ -102,9 +104,11 @@ def patch_brightness(n: int) -> torch.Tensor:
 
 
 def by_gap_and_band(rows: pd.DataFrame) -> pd.DataFrame:
-    """More columns: closed (with_gap), place by it (ranked), and a column for each of BANDS."""
+    """More columns: closed (with_gap), place by it (ranked), a column for each of BANDS, and
+    whether all methods ran on the draw."""
     bands = pd.DataFrame(rows["bands"].tolist(), rows.index, list(BANDS))
-    return ranked(with_gap(rows.join(bands)), "closed")
+    methods = rows.groupby(DRAW)["method"].transform("nunique")
+    return ranked(with_gap(rows.join(bands).assign(whole=methods == methods.max())), "closed")
 
 
 # ---------------------------------------------------------------- can they be told apart?
