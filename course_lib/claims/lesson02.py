@@ -50,7 +50,7 @@ from course_lib.measure.figures import LOOKS, Look
 
 SIMILAR = {"task": "new-shapes", "batch": 16}
 LIVE = {**SIMILAR, "seeds": (0, 1), "rates": (1.0,), "test": 400}
-QUICK = {**SIMILAR, "seeds": (0, 1), "rates": (1.0,), "test": 200}
+QUICK = {**SIMILAR, "seeds": (0, 1), "rates": (1.0,), "test": 100}
 STUDY = {**SIMILAR, "seeds": (0, 1, 2, 3, 4), "rates": (0.1, 0.3, 1.0, 3.0)}
 ON_PHOTOS = {"task": "pets", "train": 48, "seeds": (0, 1)}
 UNLIMITED = "more labelled pictures than these sets have"

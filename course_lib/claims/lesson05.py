@@ -94,8 +94,8 @@ C22 = Claim(
     "tuned, no target label is used in training. Network, step size, picture size and the number "
     "of steps (4,000, then 8,000) were settled with an eye on the target, for all methods at once. "
     "Nine fresh draws, five of them with every method: that many were planned from the first "
-    "edition's five, where DANN closed 63 % (48 to 77 %, undecided). Those had been looked at; they "
-    "are stored and not counted.",
+    "edition's five, where DANN closed 63 % (48 to 77 %, undecided). Those had been looked at, "
+    "and do not count.",
 )  # fmt: skip
 
 middle_of_the_gap = (test(SOURCE) + test(ORACLE)) / 2
