@@ -160,7 +160,7 @@ C06 = Claim(
     measure=transfer,
     plot=Bars("strategy", {"test": "test accuracy"}, title="{train} labels"),
     live={**LIVE, "train": 100, "epochs": 5},
-    quick={**QUICK, "train": 48, "epochs": 6},
+    quick={**QUICK, "train": 48, "epochs": 3},
     full={**STUDY, "train": 100, "epochs": (15, 40)},
     photos={**ON_PHOTOS, "epochs": 4, "rates": (1.0,)},
     note="Both strategies choose their rate on validation with the same budget.",
