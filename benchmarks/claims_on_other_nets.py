@@ -1,9 +1,9 @@
 """Ask claims of nets that were pretrained from other seeds.
 
-    course pretrain --seed 1 --epochs 7 --rate 0.12 --out runs/seed1     (a GPU, or an hour)
+    course pretrain --seed 1 RECIPE --out runs/seed1
     python benchmarks/claims_on_other_nets.py --workers 2 [--cap HOURS] [C06 ...]
 
-What is asked stands in course_lib/claims/on_other_nets.py; rows go one at a time to
+RECIPE and what is asked stand in course_lib/claims/on_other_nets.py; rows go one at a time to
 course_lib/claims/results/nets, so a stopped run goes on. Trials of all claims share one pool of
 processes, one thread each, the long ones first. --nets: the folder with the nets' files
 (benchmarks/nets).

@@ -91,6 +91,7 @@ def test_a_lesson_of_the_photos_track_measures_a_claim_on_its_own_backbone(monke
         return small_task()
 
     monkeypatch.setattr(transfer, "load_task", load_task)
+
     def load_backbone(self):
         asked.append(self.backbone)
         return small_backbone()

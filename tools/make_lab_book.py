@@ -64,6 +64,17 @@ display(Markdown(markdown_table(shown)))
 # %%
 stored_result("C06").rows.iloc[:3, :8]
 """
+NETS = """# %% [markdown]
+# ## Is it the net?
+#
+# Every verdict above rests on one pretrained net. Would another one, pretrained from another seed,
+# have given the same?
+
+# %%
+from course_lib.claims import on_other_nets
+
+display(Markdown(on_other_nets.about() + "\n\n" + markdown_table(on_other_nets.table())))
+"""
 
 
 def source() -> str:
@@ -74,7 +85,7 @@ def source() -> str:
             parts.append(f"# %% [markdown]\n# ## Lesson {lesson}: {TITLES[lesson]}\n")
         parts.append(f"# %% [markdown]\n# ### {tag}\n")
         parts.append(f'# %%\nshow_claim("{tag}")\n')
-    return "\n".join(parts)
+    return "\n".join([*parts, NETS])
 
 
 def main() -> None:

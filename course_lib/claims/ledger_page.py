@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from course_lib.claims import claims, history, on_photographs, stored_results
+from course_lib.claims import claims, history, on_other_nets, on_photographs, stored_results
 from course_lib.lab import store, tuning
 from course_lib.lab.claim import Result
 from course_lib.lab.ledger import NOT_YET, ledger
@@ -38,6 +38,9 @@ def page() -> str:
             "## What photographs were asked",
             *(f"**{tag}.** {one.claim.statement} {one.told} {one.claim.note}"
               for tag, one in photos.items()),
+            "## The same on nets of other pretraining seeds",
+            on_other_nets.about(),
+            markdown_table(on_other_nets.table()),
             "## What to know of each claim, such as what was looked at beforehand",
             *(f"**{tag}.** {claim.note}" for tag, claim in claims().items() if claim.note),
         )
@@ -96,8 +99,9 @@ def hours(rows: Iterable[dict]) -> str:
 
 
 def _rows(tag: str) -> list[dict]:
-    """All stored rows of a claim: tuning, both instruments."""
-    folders = (None, tuning.RESULTS, on_photographs.FOLDER)
+    """All stored rows of a claim: tuning, both instruments, other nets."""
+    nets = (on_other_nets.FOLDER / net.name for net in on_other_nets.NETS)
+    folders = (None, tuning.RESULTS, on_photographs.FOLDER, *nets)
     return [row for folder in folders for row in store.open_study(tag, folder).rows]
 
 

@@ -50,10 +50,11 @@ PLAIN = Unit()
 def student(values: pd.Series) -> Estimate:
     """The usual interval: over draws; over pretrained nets where there are several; over draws and
     pictures where every draw holds an array with an entry per test picture."""
+    if NET in values.index.names and values.index.get_level_values(NET).nunique() > 1:
+        # Nets lie further apart than what pictures that they share add to the doubt.
+        return intervals.over_clusters(values.map(np.mean), values.index.get_level_values(NET))
     if len(values) and not np.isscalar(values.iloc[0]):
         return intervals.over_draws_and_pictures(np.stack(list(values)))
-    if NET in values.index.names and values.index.get_level_values(NET).nunique() > 1:
-        return intervals.over_clusters(values, values.index.get_level_values(NET))
     return intervals.over_draws(values)
 
 

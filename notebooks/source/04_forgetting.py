@@ -29,6 +29,7 @@
 
 # %%
 import copy
+import itertools
 import math
 
 import torch
@@ -441,7 +442,7 @@ verdicts = dict(zip(sweeps, (one.verdict for one in c18_full.judged), strict=Tru
 kept_by = c18_full.rows.pivot_table(index="seed", columns=["sweep", "value"], values="source")
 open_steps = []  # neighbours in a sweep whose difference may be chance
 for sweep in sweeps:
-    for mild, more_of_it in zip(kept_by[sweep], kept_by[sweep].columns[1:]):
+    for mild, more_of_it in itertools.pairwise(kept_by[sweep]):
         step = over_draws(100 * (kept_by[sweep][mild] - kept_by[sweep][more_of_it]).to_numpy())
         if step.low < 0 < step.high:
             open_steps.append(f"{sweep} {mild:g} and {more_of_it:g} lie {abs(step.value):.0f} points apart "
