@@ -4,9 +4,8 @@
     python benchmarks/claims_on_other_nets.py --workers 2 [--cap HOURS] [C06 ...]
 
 RECIPE and what is asked stand in course_lib/claims/on_other_nets.py; rows go one at a time to
-course_lib/claims/results/nets, so a stopped run goes on. Trials of all claims share one pool of
-processes, one thread each, the long ones first. --nets: the folder with the nets' files
-(benchmarks/nets).
+course_lib/claims/results/nets, so a stopped run goes on: claim by claim, the long trials first, one
+thread each. --nets: the folder with the nets' files (benchmarks/nets).
 """
 
 import argparse
@@ -71,7 +70,7 @@ def main() -> None:
                             "track": track,
                             "key": key,
                             "trial": asked_for,
-                            "order": (number // 4, -seconds),
+                            "order": (number, -seconds),
                         }
                     )
         jobs.sort(key=lambda job: job["order"])
