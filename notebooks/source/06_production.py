@@ -39,12 +39,13 @@ from course_lib import CourseError, Split, decisions, fit, load_backbone, load_t
 from course_lib import predict as logits_of
 from course_lib import strategies as S
 from course_lib.claims import run_claim, show_claim, stored_result
+from course_lib.claims.lesson06 import FINE, SCRATCH, x_ray
 from course_lib.claims.real_x_rays import home_and_away, stored_real
 from course_lib.claims.trials.mistakes import with_losses
 from course_lib.lab.memory import give_back
-from course_lib.measure import case
+from course_lib.measure import case, intervals
 from course_lib.questions import Bands, check, expectations, help_for, judge, mine_or_ours
-from course_lib.see.saliency import cam_figure, grad_cam
+from course_lib.see.saliency import cam_figure, grad_cam, guided_backprop, randomisation_check
 from course_lib.widgets.advisor import PRESETS, advise
 from course_lib.widgets.selfcheck import ask, predict
 from course_lib.world import phantoms
@@ -183,21 +184,32 @@ gap = 100 * (mine["fine-tuning"] - mine["scratch"])
 judge("l06-gap", GAP.of(gap), f"{gap:z.0f} points with {few} labels, in your run.")
 
 # %%
-full = stored_result("C29").rows.groupby(["train", "strategy"])["auc"].mean()
-sizes = full.index.get_level_values("train")
-least, most = sizes.min(), sizes.max()
-ahead = {n: 100 * (full[n, "full fine-tuning"] - full[n, "scratch"]) for n in (least, most)}
+stored = stored_result("C29")
+ends = stored.rows.groupby(["train", "strategy"])["auc"].mean()
+leads = {
+    n: intervals.over_draws(100 * (x_ray(FINE, n) - x_ray(SCRATCH, n))(stored.claim.tidy(stored.rows)))
+    for n in sorted(stored.rows["train"].unique())
+}
+least, *_, most = leads
+equal = [f"{n:,}" for n, lead in leads.items() if lead.low <= 0 <= lead.high]
+
+
+def told(found, digits=0):
+    """A number with its 95 % interval, in words."""
+    return f"{found.value:z+.{digits}f} ({found.low:z+.{digits}f} to {found.high:z+.{digits}f})"
+
+
 display(Markdown(
-    f"**What it means.** With {least} labels the pretrained start is worth {ahead[least]:.0f} points "
-    "when everything learns. "
-    + (f"With {most:,} scratch has caught up (the lead is now {ahead[most]:.0f} points): "
-       "these phantoms are all that the network will ever see, and so many are enough to learn them."
-       if ahead[most] < 2 else
-       f"With {most:,} it is still worth {ahead[most]:.0f} points.")
-    + (f" A frozen backbone ends at {full[most, 'feature extraction']:.2f}, far below both: what its late "
-       "stages threw away, no new head brings back."
-       if full[most, "feature extraction"] < full[most, "scratch"] - 0.05 else "")
-    + " The right panel is another doubt, that of *one* score: "
+    "**What it means.** “Fine-tuned” is here whichever of the two fine-tunings, of the last stage or of "
+    "everything, the validation pictures preferred, anew in each draw. Its lead over scratch in points of AUC, with "
+    f"the 95 % interval over {leads[least].n} draws: "
+    + "; ".join(f"with {n:,} labels {told(lead)}" for n, lead in leads.items()) + ". "
+    + (f"With {' and with '.join(equal)} labels so few draws cannot tell the two apart: that is not the same as equal. "
+       if equal else "")
+    + (f"A frozen backbone ends at {ends[most, 'feature extraction']:.2f}, below scratch with its "
+       f"{ends[most, 'scratch']:.2f}: what its late stages threw away, no new head brings back. "
+       if ends[most, "feature extraction"] < ends[most, "scratch"] - 0.05 else "")
+    + "The right panel is another doubt, that of *one* score: "
     "how wide its interval is because the test patients are few. Compare that width with the gaps that "
     "you would like to claim."
 ))  # fmt: skip
@@ -223,8 +235,10 @@ display(Markdown(home_and_away(backbone.card)))
 # %%
 n, alike, why = PRESETS["X-rays"]
 advice = advise(n, alike)
+near = advice["measured"]
 display(Markdown(f"**And the rule of thumb?** The advisor of lesson 02 says of {n} X-rays ({why}): "
-                 f"*{advice['advice']}* {advice['caution']}"))  # fmt: skip
+                 f"*{advice['advice']}* {advice['caution']} “Nearby” are the stored rows of "
+                 f"[C09](90_lab_book.ipynb#C09): {near['task']}, {near['train']} labels."))  # fmt: skip
 
 # %% [markdown]
 # > **Take away.** Where labels are few, the story's direction holds. Its numbers are those of one
@@ -244,7 +258,8 @@ display(Markdown(f"**And the rule of thumb?** The advisor of lesson 02 says of {
 # these shares. Their standard deviation divided by $\sqrt{n}$ says how far that mean may wander,
 # and two of these are the usual interval (DeLong et al. 1988). With a deviation of 0.2 and 100 ill
 # chests that is $\pm 2 \cdot 0.02$; with 100 pictures of 33 children who each look like themselves
-# it is nearer to $\pm 2 \cdot 0.035$. (The healthy chests add a part of their own.)
+# it is nearer to $\pm 2 \cdot 0.035$. (The healthy chests add a part of their own. And since no AUC is
+# above 1, the interval is laid out on the logit scale and carried back: its two arms differ.)
 
 # %%
 parts = {name: Split(clinic.pictures[found], clinic.labels[found]) for name, found in rows.items()}
@@ -259,7 +274,8 @@ ill = {name: part.labels.numpy() for name, part in parts.items()}
 scores = outputs["test"].softmax(1)[:, 1].numpy()
 low, high = decisions.auc_interval(scores, ill["test"], groups=patients[rows["test"]])
 alone = decisions.auc_interval(scores, ill["test"])
-print(f"test AUC {decisions.auc(scores, ill['test']):.3f}, 95 % interval {low:.3f} to {high:.3f}")
+print(f"test AUC {decisions.auc(scores, ill['test']):.3f}, 95 % interval {low:.3f} to {high:.3f} "
+      "(on the logit scale)")  # fmt: skip
 print(f"if each picture were a child of its own: {alone[0]:.3f} to {alone[1]:.3f}")
 
 # %% [markdown]
@@ -304,7 +320,8 @@ display(Markdown(
 
 # %% [markdown]
 # A temperature that lives in a notebook is forgotten on the way to the clinic. But the head is
-# linear, so one division puts it *into the network*, and from now on its softmax is calibrated:
+# linear, so one division puts it *into the network*, and from now on its own softmax is the better
+# calibrated one:
 
 # %%
 with torch.no_grad():
@@ -313,7 +330,7 @@ with torch.no_grad():
 
 
 def chances(pictures):
-    """Probability of an opacity, calibrated, for each picture."""
+    """Probability of an opacity, after the temperature, for each picture."""
     return logits_of(run.model, pictures).softmax(1)[:, 1].numpy()
 
 
