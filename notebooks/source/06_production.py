@@ -197,7 +197,7 @@ equal = [f"{n:,}" for n, lead in leads.items() if lead.low <= 0 <= lead.high]
 
 def with_interval(found, digits=0):
     """A number with its 95 % interval, in words."""
-    return f"{found.value:z+.{digits}f} ({found.low:z+.{digits}f} to {found.high:z+.{digits}f})"
+    return f"{found.value:+z.{digits}f} ({found.low:+z.{digits}f} to {found.high:+z.{digits}f})"
 
 
 display(Markdown(
