@@ -188,7 +188,9 @@ judge("l06-gap", GAP.of(gap), f"{gap:z.0f} points with {few} labels, in your run
 stored = stored_result("C29")
 ends = stored.rows.groupby(["train", "strategy"])["auc"].mean()
 leads = {
-    n: intervals.over_draws(100 * (x_ray(FINE, n) - x_ray(SCRATCH, n))(stored.claim.tidy(stored.rows)))
+    n: intervals.over_draws(
+        100 * (x_ray(FINE, n) - x_ray(SCRATCH, n))(stored.claim.tidy(stored.rows))
+    )
     for n in sorted(stored.rows["train"].unique())
 }
 least, *_, most = leads
@@ -419,7 +421,8 @@ print("per 100 validation children that took no part: "
       + ", ".join(f"{name} {100 * per_child(paid[name], seen).mean():.0f}" for name in paid))  # fmt: skip
 gain = intervals.over_draws(100 * per_child(paid["your search"] - paid["formula"], seen))
 threshold = searched if gain.high < 0 else formula
-print(f"your search minus formula: {with_interval(gain)}. So the threshold is {threshold:.2f}.")
+print(f"your search minus formula: {with_interval(gain)}; the search has "
+      f"{'' if gain.high < 0 else 'not '}shown that it is better, so the threshold is {threshold:.2f}")  # fmt: skip
 
 # %% [markdown]
 # From here on nothing is chosen any more; the test children only tell what it costs.
@@ -431,9 +434,8 @@ print(f"your search minus formula: {with_interval(gain)}. So the threshold is {t
 CHEAPER = ("as trained", "after the temperature", "within a tenth of each other")
 predict("l06-cost", "Cheaper at the formula's threshold:", CHEAPER)
 
+
 # %%
-
-
 def cost(probabilities, t):
     """What misses and false alarms cost per 100 test children."""
     return bill(probabilities, ill["test"], who["test"], t)
@@ -463,7 +465,6 @@ judge("l06-cost", outcome, listed)
 
 # %%
 everybody, nobody = bills["an alarm for everybody"], bills["an alarm for nobody"]
-baseline = min(everybody, nobody)
 
 
 def against_everybody(t):
@@ -482,7 +483,7 @@ display(Markdown(
        "These children cannot tell whether the network is worth anything at this price. "
        if worth.low <= 0 else "At this price the network is worse than no network. ")
     + f"The careless 0.5 costs {bills['0.5']:.0f}"
-    + (", more than asking nobody's opinion. " if bills["0.5"] > baseline else ". ")
+    + (", more than no network at all. " if bills["0.5"] > min(everybody, nobody) else ". ")
     + ("At the formula's threshold the outputs as trained were dearer: sure of too much, they put ill "
        "children far below it. " if outcome == CHEAPER[1] else
        "At the formula's threshold the temperature changed little, or for the worse: few misses decide, and one "
@@ -513,27 +514,32 @@ def log_odds(share):
 here = ill["train"].mean()
 z = outputs["test"].numpy() / T
 sick = ill["test"] == 1
-lines = ["| ill | threshold on | stated on the mean | of 100 alarms right | cost | everybody | nobody |",
+lines = ["| ill | the logit | stated, on the mean | right, of 100 alarms | cost | everybody | nobody |",
          "|--:|---|--:|--:|--:|--:|--:|"]  # fmt: skip
-rare = {}
+found = {}
 for there in (0.3, 0.03):
     for name, move in (("as saved", 0), ("moved", log_odds(there) - log_odds(here))):
         p = 1 / (1 + np.exp(-(z[:, 1] - z[:, 0] + move)))  # the one line
-        rates = decisions.rates(p, ill["test"], threshold)
+        price = 100 * prices(p, ill["test"], threshold)
+        of_sick, of_healthy = (
+            intervals.over_draws(per_child(price[group], who["test"][group]))
+            for group in (sick, ~sick)
+        )
+        costs = there * of_sick.value + (1 - there) * of_healthy.value
+        doubt = 1.96 * np.hypot(there * of_sick.error, (1 - there) * of_healthy.error)
+        right = 100 * decisions.precision_at(decisions.rates(p, ill["test"], threshold), there)
         stated = there * p[sick].mean() + (1 - there) * p[~sick].mean()
-        right = 100 * decisions.precision_at(rates, there)
-        costs = 100 * (MISS * there * (1 - rates.sensitivity)
-                       + FALSE_ALARM * (1 - there) * (1 - rates.specificity))  # fmt: skip
-        rare[there, name] = right, costs
-        lines.append(f"| {there:.0%} | {name} | {stated:.0%} | {right:.0f} | {costs:.0f} | "
+        found[there, name] = right, costs, stated
+        lines.append(f"| {there:.0%} | {name} | {stated:.0%} | {right:.0f} | {costs:.0f} ± {doubt:.0f} | "
                      f"{100 * FALSE_ALARM * (1 - there):.0f} | {100 * MISS * there:.0f} |")  # fmt: skip
-(right, costs), (_, mended) = rare[0.03, "as saved"], rare[0.03, "moved"]
+(right, costs, stated), (_, mended, told) = found[0.03, "as saved"], found[0.03, "moved"]
 display(Markdown(
     "\n".join(lines)
-    + f"\n\nThe test children, weighted as if 30 or 3 in 100 were ill; costs per 100. With 3 in 100, {right:.0f} of 100 alarms "
-    f"are right, and the clinic's threshold costs {costs:.0f} where an alarm for nobody costs {100 * MISS * 0.03:.0f}. "
-    + (f"Moved, it is {mended:.0f}. " if mended < costs else "")
-    + "All of it assumes that ill children look as ill there as here, and so do healthy ones."
+    + "\n\nThe test children, weighted as if 30 or 3 in 100 were ill; costs per 100 children, ± for 95 %. The same threshold "
+    f"that gives {found[0.3, 'as saved'][0]:.0f} right alarms of 100 where 30 are ill gives {right:.0f} where 3 are, and costs "
+    f"{costs:.0f} there, when an alarm for nobody costs {100 * MISS * 0.03:.0f}. As saved the network states {stated:.0%} on "
+    f"the mean, moved {told:.0%}" + (f", and then it costs {mended:.0f}. " if mended < costs else ". ")
+    + "All of it assumes that ill children look as ill there as here, and healthy ones as healthy."
 ))  # fmt: skip
 
 # %% [markdown]
@@ -553,7 +559,9 @@ answers = sure["test"] >= limit
 print(f"answering all:   {1:4.0%} answered, {correct['test'].mean():.0%} of the answers right")
 for name, kept in ((f"from {limit:.2f} on:   ", answers), ("left to a person:", ~answers)):
     if kept.any():
-        print(f"{name} {kept.mean():3.0%}, the network alone is right about {correct['test'][kept].mean():.0%}")
+        print(
+            f"{name} {kept.mean():3.0%}, the network alone is right about {correct['test'][kept].mean():.0%}"
+        )
 
 # %% [markdown]
 # The gain is no skill: the easy pictures are answered, and a person gets the hard ones. So count the
@@ -599,8 +607,8 @@ display(Markdown(
 
 # %% [markdown]
 # Four by four places are a coarse look. And does such a map depend on the network at all? Lesson 01
-# destroyed its network and looked what was left of each map. "On another network, check again": this
-# one is another.
+# destroyed its network and looked what was left of each map: Grad-CAM fell apart with it, guided
+# backpropagation did not. "On another network, check again": this is another.
 
 # %%
 asked = parts["test"].pictures[:16]
@@ -613,7 +621,7 @@ passed = [name for name in left if name not in failed]
 display(Markdown(
     "Rank correlation with the map of the whole network, after all weights were made random: "
     + ", ".join(f"{name} {value:z.2f}" for name, value in left.items()) + ". "
-    + (f"{' and '.join(failed)[0].upper() + ' and '.join(failed)[1:]} failed: much the same map is drawn by a network that knows nothing. "
+    + (f"{' and '.join(failed)[0].upper() + ' and '.join(failed)[1:]} failed: a network that knows nothing still draws part of the same map. "
        if failed else "")
     + (f"{' and '.join(passed)} passed. That proves that the map depends on the weights. It does not prove "
        "that the network decides by the place that is bright, nor that another picture's map is right; "
@@ -991,28 +999,32 @@ def harm(before, after, t, which=slice(None)):
 
 
 at_home = answered["the same kind"]
-same_children = ("the same kind", *EVENTS[:3])
-lines = [f"| pictures | AUC | cost at {threshold:.2f} | more than at home | cost at {searched:.2f} | more than at home |",
-         "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
-harms = {}
-for name in same_children:
+cuts = {"saved": threshold} | ({"search": searched} if searched != threshold else {})
+lines = ["| pictures | AUC |" + "".join(f" cost at {t:.2f} | more than at home |" for t in cuts.values()),
+         "|---|--:|" + "--:|--:|" * len(cuts)]  # fmt: skip
+for name in ("the same kind", *EVENTS[:3]):
     p = answered[name]
-    harms[name] = [harm(at_home, p, t) for t in (threshold, searched)]
-    cells = [f"{bill(p, truth, children, t):.0f} | {'–' if p is at_home else with_interval(found)}"
-             for t, found in zip((threshold, searched), harms[name], strict=True)]  # fmt: skip
+    cells = [f"{bill(p, truth, children, t):.0f} | {'–' if p is at_home else with_interval(harm(at_home, p, t))}"
+             for t in cuts.values()]  # fmt: skip
     lines.append(f"| {name} | {watched[name][0]:.3f} | {' | '.join(cells)} |")
-for name, t in (("an alarm for everybody", -np.inf), ("an alarm for nobody", np.inf)):
-    flat = bill(at_home, truth, children, t)
-    lines.append(f"| {name} | 0.500 | {flat:.0f} | | {flat:.0f} | |")
-of_saved, of_search = harms[EVENTS[0]]
+without = {
+    name: bill(at_home, truth, children, t)
+    for name, t in (("everybody", -np.inf), ("nobody", np.inf))
+}
+for name, flat in without.items():
+    lines.append(f"| an alarm for {name} | – |" + f" {flat:.0f} | – |" * len(cuts))
+abroad = answered[EVENTS[0]]
+more = {name: harm(at_home, abroad, t) for name, t in cuts.items()}
+saves = [without["everybody"] - bill(p, truth, children, threshold) for p in (at_home, abroad)]
 display(Markdown(
     "\n".join(lines)
-    + f"\n\nPer 100 children; the saved threshold is {threshold:.2f}, your search chose {searched:.2f}; in brackets the 95 % "
-    f"interval over {of_saved.n} children. On the other scanner the saved threshold costs {with_interval(of_saved)}: "
-    + ("harm that can be told from luck. " if of_saved.low > 0 else "that may be luck. " if of_saved.high >= 0 else "less. ")
-    + (f"The one that your search chose costs {with_interval(of_search)}, although it is the same network with the same AUC: "
-       "the order of the pictures hardly changed, but ill children slid below the cut. "
-       if of_search.low > 0 and searched != threshold else "")
+    + f"\n\nPer 100 children, in brackets the 95 % interval over {more['saved'].n} of them, each compared with itself. On the "
+    f"other scanner the saved threshold costs {with_interval(more['saved'])}: "
+    + ("harm that is no luck. " if more["saved"].low > 0 else
+       "this could be luck. " if more["saved"].high >= 0 else "less, for once. ")
+    + f"Beside an alarm for everybody the network saves {saves[0]:.0f} at home, and {saves[1]:z.0f} there. "
+    + (f"With the {searched:.2f} of your search it would cost {with_interval(more['search'])}: the same network, the same "
+       "AUC, but ill children slid below the cut. " if "search" in cuts and more["search"].low > 0 else "")
     + "(The fainter shadows are other children, so there is nothing to pair.)"
 ))  # fmt: skip
 
@@ -1034,7 +1046,7 @@ display(Markdown(
     f"**Fifty labels** place an AUC within about ±{of_auc:.0f} points and a share of right answers within about "
     f"±{of_accuracy:.0f} (mean over {len(widths)} choices of {len(fifty)} children on the other scanner). That shows a "
     "collapse: classes in another order, a broken file, a network that guesses. "
-    + (f"It does not show {', '.join(hidden)}: too few points. " if hidden else "")
+    + (f"It does not show what costs fewer points of AUC than that: {', '.join(hidden)}. " if hidden else "")
     + f"For ±2 points it takes about {round(len(fifty) * (of_auc / 2) ** 2, -2):,.0f} labels, each of another child. "
     "So go on collecting: a few fresh labels each month are still the only alarm that rings for the right thing."
 ))  # fmt: skip
@@ -1082,7 +1094,7 @@ for name, found in (("the same scanner", new), ("another scanner", other)):
     more = harm(*two, threshold, slice(half, None))
     del adapted
     print(f"{name}: AUC {before:.3f} before, {after:.3f} after; "
-          f"at the saved threshold {with_interval(more)} per 100 children")  # fmt: skip
+          f"cost at the saved threshold {with_interval(more)} per 100 children")  # fmt: skip
 change = changes["the same scanner"]
 outcome = ADAPTED[0] if change > 2 else ADAPTED[2] if change < -2 else ADAPTED[1]
 judge("l06-adabn", outcome, f"{change:+.1f} points.")
