@@ -499,8 +499,8 @@ display(Markdown(
 # ## The same network where illness is rare
 #
 # In the clinic about half of the pictures show an opacity. In a school it may be three in a hundred.
-# The network has not changed, its scores have not changed, and it has become useless, since there
-# are so many healthy children to alarm for each ill one. A probability belongs to a *share of ill
+# Network and scores are as before, and its alarms have become useless, since there are so many
+# healthy children to alarm for each ill one. A probability belongs to a *share of ill
 # children*, that of the training pictures. Where you know the share, one line mends it (Bayes'
 # rule): move the logit by the difference of the log odds. With 1 in 2 here and 1 in 33 there that
 # is $\log \frac{1/32}{1} = -3.5$. (Lesson [08](08_your_project.ipynb), section 9, does it for your project.)
@@ -527,7 +527,9 @@ for there in (0.3, 0.03):
         )
         costs = there * of_sick.value + (1 - there) * of_healthy.value
         doubt = 1.96 * np.hypot(there * of_sick.error, (1 - there) * of_healthy.error)
-        right = 100 * decisions.precision_at(decisions.rates(p, ill["test"], threshold), there)
+        rates = decisions.rates(p, ill["test"], threshold)
+        rings = (p >= threshold).any()
+        right = 100 * decisions.precision_at(rates, there) if rings else np.nan
         stated = there * p[sick].mean() + (1 - there) * p[~sick].mean()
         found[there, name] = right, costs, stated
         lines.append(f"| {there:.0%} | {name} | {stated:.0%} | {right:.0f} | {costs:.0f} ± {doubt:.0f} | "
