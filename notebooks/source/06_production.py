@@ -531,16 +531,20 @@ for there in (0.3, 0.03):
         rings = (p >= threshold).any()
         right = 100 * decisions.precision_at(rates, there) if rings else np.nan
         stated = there * p[sick].mean() + (1 - there) * p[~sick].mean()
-        found[there, name] = right, costs, stated
+        found[there, name] = right, costs, stated, doubt
         lines.append(f"| {there:.0%} | {name} | {stated:.0%} | {right:.0f} | {costs:.0f} ± {doubt:.0f} | "
                      f"{100 * FALSE_ALARM * (1 - there):.0f} | {100 * MISS * there:.0f} |")  # fmt: skip
-(right, costs, stated), (_, mended, told) = found[0.03, "as saved"], found[0.03, "moved"]
+right, costs, stated, _ = found[0.03, "as saved"]
+_, mended, told, doubt = found[0.03, "moved"]
+quiet = 100 * MISS * 0.03
 display(Markdown(
     "\n".join(lines)
     + "\n\nThe test children, weighted as if 30 or 3 in 100 were ill; costs per 100 children, ± for 95 %. The same threshold "
     f"that gives {found[0.3, 'as saved'][0]:.0f} right alarms of 100 where 30 are ill gives {right:.0f} where 3 are, and costs "
-    f"{costs:.0f} there, when an alarm for nobody costs {100 * MISS * 0.03:.0f}. As saved the network states {stated:.0%} on "
-    f"the mean, moved {told:.0%}" + (f", and then it costs {mended:.0f}. " if mended < costs else ". ")
+    f"{costs:.0f} there, when an alarm for nobody costs {quiet:.0f}. As saved the network states {stated:.0%} on "
+    f"the mean, moved {told:.0%}" + (f", and then it costs {mended:.0f}" if mended < costs else "")
+    + (": less than nobody's. " if mended + doubt < quiet else
+       ". Whether that is better than an alarm for nobody, so few ill children cannot tell. ")
     + "All of it assumes that ill children look as ill there as here, and healthy ones as healthy."
 ))  # fmt: skip
 
@@ -558,16 +562,20 @@ correct = {name: (p >= 0.5) == (ill[name] == 1) for name, p in calibrated.items(
 limit = min((c for c in np.unique(sure["validation"])
              if correct["validation"][sure["validation"] >= c].mean() >= GOAL), default=np.inf)  # fmt: skip
 answers = sure["test"] >= limit
-print(f"answering all:   {1:4.0%} answered, {correct['test'].mean():.0%} of the answers right")
-for name, kept in ((f"from {limit:.2f} on:   ", answers), ("left to a person:", ~answers)):
+groups = {
+    "all": answers | ~answers,
+    f"sure, from {limit:.2f} on": answers,
+    "unsure, for a person": ~answers,
+}
+for name, kept in groups.items():
     if kept.any():
-        print(
-            f"{name} {kept.mean():3.0%}, the network alone is right about {correct['test'][kept].mean():.0%}"
-        )
+        print(f"{name:20}: {kept.mean():4.0%} of the pictures, {correct['test'][kept].mean():.0%} of the "
+              "network's answers right")  # fmt: skip
 
 # %% [markdown]
-# The gain is no skill: the easy pictures are answered, and a person gets the hard ones. So count the
-# person's time and mistakes as well, before you call it better than answering all.
+# The baseline is the first line, answering all. The gain is no skill: the easy pictures are answered,
+# and a person gets the hard ones. So count that person's time and mistakes as well, before you call it
+# better.
 #
 # > **Take away.** First a temperature, then a threshold, chosen on other children than those who
 # > tell its cost; beside each cost that of an alarm for everybody and for nobody. And ask how many
@@ -1017,6 +1025,8 @@ for name, flat in without.items():
     lines.append(f"| an alarm for {name} | – |" + f" {flat:.0f} | – |" * len(cuts))
 abroad = answered[EVENTS[0]]
 more = {name: harm(at_home, abroad, t) for name, t in cuts.items()}
+certain = [name for name in EVENTS[:3] if harm(at_home, answered[name], threshold).low > 0]
+slid = [decisions.rates(p, truth, searched).sensitivity for p in (at_home, abroad)]
 saves = [without["everybody"] - bill(p, truth, children, threshold) for p in (at_home, abroad)]
 display(Markdown(
     "\n".join(lines)
@@ -1025,8 +1035,10 @@ display(Markdown(
     + ("harm that is no luck. " if more["saved"].low > 0 else
        "this could be luck. " if more["saved"].high >= 0 else "less, for once. ")
     + f"Beside an alarm for everybody the network saves {saves[0]:.0f} at home, and {saves[1]:z.0f} there. "
-    + (f"With the {searched:.2f} of your search it would cost {with_interval(more['search'])}: the same network, the same "
-       "AUC, but ill children slid below the cut. " if "search" in cuts and more["search"].low > 0 else "")
+    + (f"Sure harm at this threshold: {', '.join(certain)}. " if certain else "")
+    + (f"With the {searched:.2f} of your search the other scanner would cost {with_interval(more['search'])}, with the same "
+       f"AUC: of the pictures with an opacity {slid[0]:.0%} lay above that cut at home, {slid[1]:.0%} there. "
+       if "search" in cuts and more["search"].low > 0 else "")
     + "(The fainter shadows are other children, so there is nothing to pair.)"
 ))  # fmt: skip
 
