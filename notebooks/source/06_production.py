@@ -425,7 +425,7 @@ print(f"your search minus formula: {with_interval(gain)}; the search has "
       f"{'' if gain.high < 0 else 'not '}shown that it is better, so the threshold is {threshold:.2f}")  # fmt: skip
 
 # %% [markdown]
-# From here on nothing is chosen any more; the test children only tell what it costs.
+# The threshold is chosen; the test children only tell what it costs.
 #
 # **Predict.** The formula's threshold of 0.17, once on the outputs as trained, once on those after
 # the temperature. Which is cheaper on test pictures?

@@ -312,7 +312,7 @@ def test_a_training_step_holds_four_copies_of_the_weights_and_what_each_picture_
 
 
 def test_what_was_measured_once_has_a_dash_for_its_interval():
-    """A small net beside ResNet-50: a tenth of the parameters, half of the time, a third of memory."""
+    """Beside ResNet-50: a tenth of the parameters, half of the time, a third of the memory."""
     rows = pd.DataFrame(
         {"backbone": ["mobilenet_v3_small", "resnet50"], "seed": [0, 0], "parameters": [1e6, 1e7],
          "milliseconds": [5.0, 10.0], "training_megabytes": [100.0, 300.0]}
