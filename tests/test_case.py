@@ -27,7 +27,7 @@ def test_costs_are_drawn_for_each_line_and_an_infinite_threshold_is_left_out():
     values = np.array([0.2, 0.7])
     fig = case.cost_figure({"one": values, "two": values}, cost, 0.1, np.inf)
     lines = {line.get_label(): line for line in fig.axes[0].lines}
-    assert list(lines) == ["one", "two", "formula: 0.10"]
+    assert list(lines) == ["one", "two", "everybody: 2", "formula: 0.10"]
     assert lines["one"].get_ydata()[[0, 60, 120]].tolist() == [2, 1, 1]
     plt.close(fig)
 

@@ -138,8 +138,7 @@ class Result:
                 "part": one.part.rule,
                 "decides": one in self.judged,
                 "value": one.part.unit(one.estimate.value),
-                "95 % interval": f"{one.part.unit(one.estimate.low, False)} to "
-                f"{one.part.unit(one.estimate.high, False)}",
+                "95 % interval": one.interval,
                 "n": one.estimate.n,
                 "verdict": one.verdict,
             }

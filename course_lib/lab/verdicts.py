@@ -121,12 +121,20 @@ class Judgement:
         return self.estimate.p(self.part.threshold)
 
     @property
+    def interval(self) -> str:
+        """The 95 % interval in the part's unit; a dash where there is one measurement."""
+        unit, found = self.part.unit, self.estimate
+        return f"{unit(found.low, False)} to {unit(found.high, False)}" if found.n > 1 else "–"
+
+    @property
     def sentence(self) -> str:
         unit, found = self.part.unit, self.estimate
         what = f"{self.part.name}: {unit(found.value)}"
         if not np.isfinite(found.low):
             return f"{what} in one draw, too few to judge"
-        sure = f"95 % interval {unit(found.low, False)} to {unit(found.high, False)}, n = {found.n}"
+        if found.n < 2:
+            return f"{what} (measured once)"
+        sure = f"95 % interval {self.interval}, n = {found.n}"
         could = ""
         if self.verdict == UNDECIDED:
             could = f"; could have told apart {unit(found.told_apart)}"

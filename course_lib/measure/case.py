@@ -46,7 +46,7 @@ def calibration_figure(parts: dict[str, np.ndarray], labels: np.ndarray):
 
 
 def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: float):
-    """What each threshold costs: name -> probabilities, a line each.
+    """What each threshold costs: name -> probabilities, a line each; and an alarm for everybody.
 
     cost: (probabilities, threshold) -> what it costs.
 
@@ -59,12 +59,14 @@ def cost_figure(parts: dict[str, np.ndarray], cost, formula: float, searched: fl
     looks = (("#D55E00", "--"), ("#0072B2", "-"))
     for (name, values), (color, dash) in zip(parts.items(), looks, strict=False):
         ax.plot(thresholds, [cost(values, t) for t in thresholds], color=color, ls=dash, label=name)
+    everybody = cost(next(iter(parts.values())), -np.inf)
+    ax.axhline(everybody, color="#777777", lw=1, label=f"everybody: {everybody:.0f}")
     ax.axvline(formula, color="#222222", ls=":", lw=1.5, label=f"formula: {formula:.2f}")
     if searched <= 1:
         ax.axvline(searched, color="#222222", lw=1, label=f"your search: {searched:.2f}")
     ax.set_ylim(bottom=0)
     ax.set_xlabel("threshold")
-    ax.set_ylabel("cost per 100 test pictures")
+    ax.set_ylabel("cost per 100 children")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return fig
 

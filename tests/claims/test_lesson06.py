@@ -311,6 +311,30 @@ def test_a_training_step_holds_four_copies_of_the_weights_and_what_each_picture_
     assert choosing.training_megabytes(rows, batch=32).item() == 4 * 10 + 32 * 2
 
 
+def test_what_was_measured_once_has_a_dash_for_its_interval():
+    """Beside ResNet-50: a tenth of the parameters, half of the time, a third of the memory."""
+    rows = pd.DataFrame(
+        {"backbone": ["mobilenet_v3_small", "resnet50"], "seed": [0, 0], "parameters": [1e6, 1e7],
+         "milliseconds": [5.0, 10.0], "training_megabytes": [100.0, 300.0]}
+    )  # fmt: skip
+    judged = judge_part(C30.primary[0], rows)
+    assert judged.estimate.value == 0.5 and judged.interval == "–"
+    assert judged.sentence.endswith(": 0.50 times (measured once)")
+
+
+def test_no_draw_of_the_cheating_nets_hides_another():
+    """Equal scores in every draw and under both marks: each has a place of its own, twice."""
+    rows = pd.DataFrame(
+        [{"mark": mark, "seed": seed, "home": 0.9, "away": 0.9, "map": [[0.1]]}
+         for mark in (clinic.MARKED, clinic.CLEAN) for seed in range(3)]
+    )  # fmt: skip
+    fig = clinic.PlaceMaps().draw(rows)
+    draws = [line for line in fig.axes[0].lines if line.get_alpha()]
+    places = np.concatenate([line.get_xdata() for line in draws])
+    assert len(places) == 12 and np.diff(np.sort(places)).min() > 0.03
+    plt.close(fig)
+
+
 def test_what_is_counted_has_no_doubt_but_its_range():
     found = counted(pd.Series([1.0, 3.0]))
     assert (found.value, found.low, found.high, found.n) == (2.0, 1.0, 3.0, 2)

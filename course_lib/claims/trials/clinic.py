@@ -260,16 +260,19 @@ class PlaceMaps:
             1, 3, figsize=(9.4, 3.3), width_ratios=(1.15, 1, 1), layout="constrained"
         )
         maps = {}
-        for mark, color, marker in ((MARKED, "#D55E00", "o"), (CLEAN, "#0072B2", "s")):
+        for side, mark, color, marker in ((-1, MARKED, "#D55E00", "o"), (1, CLEAN, "#0072B2", "s")):
             found = rows[rows["mark"] == mark]
             pairs = found[["home", "away"]].to_numpy().T
-            axes[0].plot([0, 1], pairs, color=color, alpha=0.3, lw=1)
+            # Each draw at a place of its own: equal scores would hide one another.
+            for k, pair in enumerate(pairs.T):
+                at = side * (0.08 + 0.04 * k)
+                axes[0].plot([at, 1 + at], pair, color=color, alpha=0.45, lw=1, marker=marker, ms=4)
             axes[0].plot(
-                [0, 1], pairs.mean(1), color=color, marker=marker, ms=8, lw=2.5, label=mark
+                [0, 1], pairs.mean(1), color=color, marker=marker, ms=9, lw=2.5, label=mark
             )
             maps[mark] = np.mean(found["map"].tolist(), 0)
         axes[0].set_xticks([0, 1], ["at home", "where it says\nnothing"])
-        axes[0].set_xlim(-0.25, 1.25)
+        axes[0].set_xlim(-0.35, 1.35)
         axes[0].set_ylabel("test AUC")
         axes[0].legend(loc="lower left", fontsize=8.5, frameon=False)
         top = max(values.max() for values in maps.values())
