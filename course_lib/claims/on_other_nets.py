@@ -126,8 +126,7 @@ def table() -> pd.DataFrame:
     lines = []
     for tag, found in stored().items():
         for number, judged in enumerate(found.together.judged):
-            unit, estimate = judged.part.unit, judged.estimate
-            low, high = unit(estimate.low, False), unit(estimate.high, False)
+            unit = judged.part.unit
             each = {
                 name: unit(result.judged[number].estimate.value)
                 for name, result in found.alone.items()
@@ -137,7 +136,7 @@ def table() -> pd.DataFrame:
                     "claim": tag,
                     "part": judged.part.rule,
                     **each,
-                    "95 % over nets": f"{low} to {high}",
+                    "95 % over nets": judged.interval,
                     "verdict over nets": judged.verdict,
                     "verdicts alone": ", ".join(
                         dict.fromkeys(one.judged[number].verdict for one in found.alone.values())

@@ -326,3 +326,16 @@ show_claim("C33b")
 
 # %%
 show_claim("C34")
+
+# %% [markdown]
+# ## Is it the net?
+#
+# Every verdict above rests on one pretrained net. Would another one, pretrained from another seed,
+# have given the same?
+
+# %%
+from course_lib.claims import on_other_nets
+
+display(Markdown(on_other_nets.about() + "
+
+" + markdown_table(on_other_nets.table())))
