@@ -535,14 +535,12 @@ display(
         "undo that. "
         + f"AdaBN minus the oracle is {over.value:+.1f} points ({over.low:+.1f} to {over.high:+.1f}): "
         + (
-            "they cannot be told apart. "
+            "they cannot be told apart, and a share above 100 % in a run says no more than that. "
             if over.low <= 0 <= over.high
-            else "the oracle is a reference and no ceiling. "
+            else "the oracle is a reference and no ceiling; it learns from night pictures, which are dark and noisy. "
             if over.low > 0
             else "a little is left to gain. "
         )
-        + "(A share above 100 % would be no mistake: the oracle learns from as many labels as the others, but from "
-        "night pictures, which are dark and noisy.) "
         + (
             "And look at *feature extraction*, a new head on an untouched body: it loses less at night "
             "than source only. Part of the gap was made by our own fine-tuning (lesson 04 calls it "
@@ -576,7 +574,7 @@ display(
 KINDS = (
     "nearly as good as with all kinds",
     "about half of the gain is left",
-    "a quarter of the gain at most, or a loss",
+    "a third of the gain at most, or a loss",
 )
 predict("l05-one-kind", "With statistics of one kind only, the network at night is ...", KINDS)
 
@@ -613,7 +611,7 @@ plain, full_gain, fifty, four, single = reached.values()
 left = (single - plain) / (fifty - plain) if fifty > plain else 0.0
 judge(
     "l05-one-kind",
-    KINDS[0] if left > 0.75 else KINDS[1] if left > 0.25 else KINDS[2],
+    KINDS[0] if left > 0.75 else KINDS[1] if left > 1 / 3 else KINDS[2],
     f"{100 * left:.0f} percent of the gain with fifty pictures of all kinds, on average over three kinds.",
 )
 
