@@ -584,39 +584,42 @@ by_day = adapt(
     progress=False,
 ).model  # fmt: skip
 dark = by_day.prepare(night.target)
-at_night = [(by_day.prepare(night.test.pictures[:400]), night.test.labels[:400])]
+at_night = [(by_day.prepare(night.test.pictures[:200]), night.test.labels[:200])]
 kind = night.oracle_labels  # used to build the trap, not to train
-draws = [torch.randperm(len(dark), generator=torch.Generator().manual_seed(k)) for k in range(3)]
+draws = [torch.randperm(len(dark), generator=torch.Generator().manual_seed(k)) for k in range(6)]
 chosen = {
     "none: statistics of the day": [None],
     f"all {len(night.classes)} kinds, {len(dark)} pictures": [dark],
-    "all kinds, 50 pictures": [dark[order[:50]] for order in draws],
+    "all kinds, 50 pictures": [dark[order[:50]] for order in draws[:3]],
     "any 4 pictures": [dark[order[:4]] for order in draws],
-    "one kind, about 50 pictures": [dark[kind == k] for k in range(3)],
+    "one kind, about 50 pictures": [dark[kind == k] for k in range(len(night.classes))],
 }
 reached = {}
 for name, several in chosen.items():
-    found = []
+    reached[name] = found = []
     for shown in several:
         copied = copy.deepcopy(by_day.net)
         if shown is not None:
             adabn(copied, shown.split(150))
         found.append(accuracy(copied, at_night))
-    reached[name] = sum(found) / len(found)
     apart = f", {min(found):.0%} to {max(found):.0%}" if len(found) > 1 else ""
-    print(f"{name:32} {reached[name]:.0%} at night{apart}")
+    print(f"{name:32} {sum(found) / len(found):.0%} at night{apart}")
+by_kind = dict(zip(night.classes, found, strict=True))
+print("one kind:", ", ".join(f"{name} {right:.0%}" for name, right in by_kind.items()))
 
 # %%
-plain, full_gain, fifty, four, single = reached.values()
+plain, full_gain, fifty, four, single = (sum(one) / len(one) for one in reached.values())
 left = (single - plain) / (fifty - plain) if fifty > plain else 0.0
 judge(
     "l05-one-kind",
     KINDS[0] if left > 0.75 else KINDS[1] if left > 1 / 3 else KINDS[2],
-    f"{100 * left:.0f} percent of the gain with fifty pictures of all kinds, on average over three kinds.",
+    f"{100 * left:z.0f} percent of the gain with fifty pictures of all kinds, on average over "
+    f"{len(by_kind)} kinds.",
 )
 
 # %%
-few = four - plain
+few = [100 * (right - plain) for right in reached["any 4 pictures"]]
+worse = [f"{name}s" for name, right in by_kind.items() if right < plain]
 display(
     Markdown(
         "**What it means.** "
@@ -627,18 +630,22 @@ display(
             if fifty - plain > 0.75 * (full_gain - plain)
             else "the number counts, too. "
         )
+        + f"As many of one kind change {100 * (single - plain):+z.0f} points on average"
         + (
-            "One kind alone makes the network worse than doing nothing. "
-            if left < 0
-            else f"One kind alone brings {left:.0%} of what fifty of all kinds bring: the light is put right, "
-            "and something else is put wrong. "
+            f"; with {' or '.join(worse)} alone the network is worse than with the statistics of the day. "
+            if worse
+            else ". "
+        )
+        + (
+            "The light is put right, and something else is put wrong. "
             if left < 0.75
             else "Here one kind is nearly enough; with others it need not be. "
         )
-        + f"Any four pictures change {100 * few:+z.0f} points on average over {len(draws)} draws"
+        + f"Any four pictures change {100 * (four - plain):+z.0f} points on average, from {min(few):+z.0f} to "
+        f"{max(few):+z.0f} by luck of the draw"
         + (
             ": too few for a mean and a spread."
-            if few < (full_gain - plain) / 2
+            if four - plain < (full_gain - plain) / 2
             else "; other draws of four may do worse."
         )
     )
