@@ -619,7 +619,7 @@ judge(
 
 # %%
 few = [100 * (right - plain) for right in reached["any 4 pictures"]]
-worse = [f"{name}s" for name, right in by_kind.items() if right < plain]
+worse = [name for name, right in by_kind.items() if right < plain]
 display(
     Markdown(
         "**What it means.** "
@@ -632,7 +632,8 @@ display(
         )
         + f"As many of one kind change {100 * (single - plain):+z.0f} points on average"
         + (
-            f"; with {' or '.join(worse)} alone the network is worse than with the statistics of the day. "
+            f"; for {len(worse)} of {len(by_kind)} kinds ({', '.join(worse)}) the network is then worse than "
+            "with the statistics of the day. "
             if worse
             else ". "
         )
