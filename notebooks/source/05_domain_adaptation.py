@@ -411,10 +411,10 @@ display(
 #
 # $$ \underbrace{\varepsilon_T(h)}_{\text{target error}} \;\le\; \underbrace{\varepsilon_S(h)}_{\text{source error}} +
 #    \underbrace{d(S, T)}_{\text{how well they can be told apart}} +
-#    \underbrace{\lambda}_{\text{error of the best joint network}} $$
+#    \underbrace{e^*}_{\text{error of the best joint network}} $$
 #
-# With 0.01, 0.20 and 0.05 the belt's error is 0.26 at most. The labels of the scans shrink the first term. The second
-# is what AdaBN, CORAL, MMD and the doorman work on. The third asks for one network that is right on *both*, and
+# Were they 0.01, 0.20 and 0.05, the belt's error would be 0.26 at most. The labels of the scans shrink the first
+# term. The second is what AdaBN, CORAL, MMD and the doorman work on. The third asks for one network that is right on *both*, and
 # nobody can measure it without target labels. For the pictures it is small, as a 3 is a 3 on scan and belt. For
 # *features* it may grow: where dark 3s are laid on light 8s, no head tells them apart. That is why alignment can
 # harm: it may buy the second term with the third. And how small does the second become?
