@@ -64,7 +64,7 @@ display(Markdown(markdown_table(shown)))
 # %%
 stored_result("C06").rows.iloc[:3, :8]
 """
-NETS = """# %% [markdown]
+NETS = r"""# %% [markdown]
 # ## Is it the net?
 #
 # Every verdict above rests on one pretrained net. Would another one, pretrained from another seed,

@@ -336,6 +336,4 @@ show_claim("C34")
 # %%
 from course_lib.claims import on_other_nets
 
-display(Markdown(on_other_nets.about() + "
-
-" + markdown_table(on_other_nets.table())))
+display(Markdown(on_other_nets.about() + "\n\n" + markdown_table(on_other_nets.table())))
