@@ -307,8 +307,8 @@ display(Markdown(
 # | [02 Three strategies](02_three_strategies.ipynb) | freeze, fine-tune or scratch? | 60 min |
 # | [03 Learning rates](03_learning_rates.ipynb) | one rate for all layers? | 40 min |
 # | [04 Forgetting](04_forgetting.ipynb) | what does fine-tuning erase? | 45 min |
-# | [05 Domain adaptation](05_domain_adaptation.ipynb) | other pictures, no labels? | 55 min |
-# | [06 Production](06_production.ipynb) | can I trust this number? | 55 min |
+# | [05 Domain adaptation](05_domain_adaptation.ipynb) | other pictures, no labels? | 60 min |
+# | [06 Production](06_production.ipynb) | can I trust this number? | 65 min |
 # | [07 Everywhere](07_everywhere.ipynb) | and with words, boxes, giants? | 60 min |
 # | [08 Your own project](08_your_project.ipynb) | all of it, with your own pictures | an afternoon |
 #

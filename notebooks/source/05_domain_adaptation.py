@@ -30,7 +30,7 @@
 # - explain CORAL, MMD, TENT, self-training and translation in a picture, a formula and a line each;
 # - tell which shifts such methods can mend, and which ones they cannot see.
 #
-# *Time: 55 minutes.*
+# *Time: 60 minutes.*
 
 # %%
 import copy

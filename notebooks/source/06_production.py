@@ -24,7 +24,7 @@
 # - give a colour network grey pictures without losing anything;
 # - save, check, export and watch a model, and choose the next one for a phone or a server.
 #
-# *Time: 55 minutes.*
+# *Time: 65 minutes.*
 
 # %%
 import copy
