@@ -660,7 +660,7 @@ display(
 # in front of an empty street, a batch of four: there the cheap method takes away what it should keep. (The
 # same holds for CORAL, MMD and DANN, which equal out whole clouds.) Adapting that leaves you worse off than
 # before is called *negative transfer*, and without target labels nothing tells you. Lesson 06 meets another
-# cause: a network whose last stage learnt under *borrowed* statistics counts on just these.
+# likely cause: a network whose last stage learnt under *borrowed* statistics counts on just these.
 #
 # Shifts have names, and each name says what is of use:
 #
