@@ -102,11 +102,10 @@ MEASURED = {
         C10,
         photos=None,
         full={**SOME, "seeds": (0, 1, 2), "train": 48, "epochs": 2},
-        note=f"Net: {NET}; flowers at 160 pixels. Three repeats on a machine that other work "
-        "shared, so that seconds mean little but ratios say something. The first epoch, which "
-        "computes what is kept, does not count. No photograph had been timed before this rule. "
-        "Afterwards: other work slowed single epochs tenfold, so that the ratio with features "
-        "kept, whose epoch takes milliseconds, cannot be judged from these rows.",
+        note=f"Net: {NET}; flowers at 160 pixels. Three repeats on a machine that did nothing else. "
+        "The first epoch, which computes what is kept, does not count. An earlier run by the same "
+        "rule shared its machine with other work, which slowed single epochs tenfold and left the "
+        "ratio with kept features, whose epoch takes milliseconds, open; it is replaced.",
     ),
     "C14": replace(
         C14,
