@@ -117,7 +117,7 @@ def about() -> str:
         f"(`course pretrain {RECIPE}`), with the settings that were chosen on the shipped net and "
         f"{DRAWS} draws of their own each. The interval is that of the mean over nets. With "
         f"{len(NETS) + 1} nets it is wide: read first whether the nets agree. A claim that is "
-        "missing here was not asked of them."
+        "missing here has not been measured on all of them."
     )
 
 

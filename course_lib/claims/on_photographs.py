@@ -102,10 +102,10 @@ MEASURED = {
         C10,
         photos=None,
         full={**SOME, "seeds": (0, 1, 2), "train": 48, "epochs": 2},
-        note=f"Net: {NET}; flowers at 160 pixels. Three repeats on a machine that did nothing else. "
-        "The first epoch, which computes what is kept, does not count. An earlier run by the same "
-        "rule shared its machine with other work, which slowed single epochs tenfold and left the "
-        "ratio with kept features, whose epoch takes milliseconds, open; it is replaced.",
+        note=f"Net: {NET}; flowers at 160 pixels. Three repeats on a machine that did nothing "
+        "else. The first epoch, which computes what is kept, does not count. An earlier run by the "
+        "same rule shared its machine with other work, which slowed single epochs tenfold and left "
+        "the ratio with kept features, whose epoch takes milliseconds, open; it is replaced.",
     ),
     "C14": replace(
         C14,
