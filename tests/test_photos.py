@@ -143,7 +143,7 @@ def test_a_claim_is_measured_on_photographs_from_download_to_verdict(host, monke
     from tests.fakes import small_backbone
 
     monkeypatch.setattr(tracks, "_chosen", [])
-    monkeypatch.setattr(transfer, "load_backbone", lambda name: small_backbone())  # for resnet18
+    monkeypatch.setattr(tracks.Track, "load_backbone", lambda track: small_backbone())  # resnet18
     transfer._backbone.cache_clear()
     cache.forget()
     tracks.choose("photos")
