@@ -67,8 +67,8 @@ stored_result("C06").rows.iloc[:3, :8]
 NETS = r"""# %% [markdown]
 # ## Is it the net?
 #
-# Every verdict above rests on one pretrained net. Would another one, pretrained from another seed,
-# have given the same?
+# Nearly all verdicts above rest on one pretrained net. Would another one, pretrained from another
+# seed, have given the same?
 
 # %%
 from course_lib.claims import on_other_nets

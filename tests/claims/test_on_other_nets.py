@@ -1,12 +1,19 @@
 """Claims asked of nets from other pretraining seeds: nested, never mixed with the shipped net's."""
 
+import hashlib
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
+from course_lib.backbones.loading import read_card
 from course_lib.claims import claims, on_other_nets
 from course_lib.lab import cache, store, tracks
 from course_lib.lab.quantities import NET, value
 from course_lib.lab.verdicts import HOLDS, UNDECIDED, Part, judge_part
+
+NETS = Path(__file__).parents[2] / "benchmarks" / "nets"
 
 
 def test_no_two_nets_share_a_draw_and_none_has_one_of_the_shipped_net():
@@ -25,6 +32,17 @@ def test_rows_of_a_net_name_its_file_and_not_the_shipped_one(net):
         named = cache.key(claim.measure, trial)
     assert named["weights"] == net.sha256 and len(net.sha256) == 64
     assert named["weights"] != cache.weights("worldnet")
+
+
+@pytest.mark.parametrize("net", on_other_nets.NETS, ids=lambda net: net.name)
+def test_the_file_of_a_net_is_the_one_that_its_rows_name_and_its_card_tells_the_recipe(net):
+    path = NETS / f"{net.name}.safetensors"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == net.sha256
+    recipe = read_card(path)["recipe"]
+    told = on_other_nets.RECIPE.removeprefix("--").split(" --")
+    for name, number in (option.split() for option in told):
+        assert recipe[name] == float(number)
+    assert recipe["seed"] == net.seed
 
 
 def test_with_other_weights_a_track_loads_that_file(monkeypatch):
@@ -54,8 +72,6 @@ def test_nets_that_disagree_leave_open_what_many_draws_on_one_decide():
 
 
 def test_an_entry_per_picture_counts_by_its_mean_where_there_are_several_nets():
-    import numpy as np
-
     gains = [np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([0.5, 0.5]), np.array([0.5, 1.0])]
     rows = pd.DataFrame({NET: ["a", "a", "b", "b"], "seed": range(4), "gain": gains})
     found = judge_part(Part("gain", value("gain"), above=0.0), rows).estimate
