@@ -6,6 +6,7 @@ from course_lib.claims.trials.rates import (
     DECAY,
     DIFFERENTIAL,
     GRADUAL,
+    HARDER,
     HEAD_FIRST,
     HEAD_TRAINED,
     LARGE,
@@ -14,6 +15,8 @@ from course_lib.claims.trials.rates import (
     RATIO,
     RATIO_CHOICE,
     RATIOS,
+    SCHEDULE_CHOICE,
+    SCHEDULE_EPOCHS,
     SCHEDULES,
     SMALL,
     by_step,
@@ -25,6 +28,7 @@ from course_lib.claims.trials.rates import (
     swept,
     tuned,
 )
+from course_lib.claims.trials.transfer import with_pictures
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import PIXELS
 from course_lib.lab.plots import Bars, Lines
@@ -93,8 +97,10 @@ def of(name: str, **where) -> Quantity:
     return value("test", name=name, **where)
 
 
-def gradual_minus_at_once(task: str) -> Quantity:
-    return of(GRADUAL, task=task) - of(AT_ONCE, task=task)
+def ahead_of_at_once(name: str, task: str) -> Quantity:
+    """In test pictures that are right; they are the same for all draws."""
+    one, other = (value("right", name=each, task=task) for each in (name, AT_ONCE))
+    return one - other
 
 
 C14 = Claim(
@@ -204,24 +210,34 @@ C17 = Claim(
     lesson="03",
     statement="Unfreezing gradually, the last stage first, beats unfreezing at once.",
     primary=tuple(
-        Part(f"gradually minus at once on {task}, test accuracy", gradual_minus_at_once(task),
-             above=0.0)
-        for task in ("digits", "digits-cluttered")
+        Part(f"gradually minus at once on {task}, test accuracy",
+             ahead_of_at_once(GRADUAL, task), above=0.0, matters=0.02)
+        for task in HARDER
     ),
     details=(
+        *(Part(f"head first minus at once on {task}, test accuracy",
+               ahead_of_at_once(HEAD_FIRST, task), above=0.0) for task in HARDER),
         Part("gradually minus pixels on digits", of(GRADUAL, task="digits")
              - of(PIXELS, task="digits"), above=0.0),
     ),
     trials=schedule_trials,
     measure=tuned,
+    tuning=SCHEDULE_CHOICE,
+    tidy=with_pictures,
     plot=Bars("name", BOTH, facet="task", looks=SCHEDULE_LOOKS, title="{train} labels"),
     live={**LIVE, "tasks": ("digits",), "schedules": (AT_ONCE, GRADUAL), "rates": (1e-2,),
           "epochs": 8},
     quick={**QUICK, "tasks": ("digits",), "schedules": (AT_ONCE, GRADUAL), "rates": (1e-2,),
            "epochs": 6},
-    full={**STUDY, "tasks": ("digits", "digits-cluttered"), "schedules": tuple(SCHEDULES),
-          "rates": (3e-3, 1e-2)},
-    note="Equal epochs and equal tuning.",
+    full={**STUDY, "seeds": tuple(range(16)), "tasks": HARDER, "schedules": tuple(SCHEDULES),
+          "epochs": SCHEDULE_EPOCHS, "rates": ()},
+    note="The published schedules: each time something unlocks, all that is unlocked learns with a "
+    "schedule anew. Gradually is one stage more after each pass, the head alone in the first. "
+    "Twelve passes for all; every schedule has the head rate that did best on the validation "
+    "pictures of three other draws, among three rates and further ones where the best lay on an "
+    "edge. The first edition (one schedule for the whole run, eight passes, five draws: +0.2 and "
+    "-0.4 points, for which 20 and 55 draws tell 2 points) was known. The test digits are the same "
+    "for all draws, and the interval allows for it. One pretraining seed.",
 )  # fmt: skip
 
 CLAIMS = (C14, C15, C16, C17)

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from course_lib.claims import photographs
-from course_lib.claims.lesson02 import C06, C08, C10, worth
+from course_lib.claims.lesson02 import C06, C08, C10, worth, worth_trials
 from course_lib.claims.lesson03 import C14, C15
 from course_lib.claims.lesson04 import C18, C19, kept_by
 from course_lib.claims.lesson06 import C29
@@ -142,6 +142,8 @@ MEASURED = {
             Part("scratch at the fewest labels, minus guessing among twelve",
                  value("test", strategy=SCRATCH, train=min) - 1 / 12, below=0.10),
         ),
+        trials=worth_trials,
+        tuning=None,
         full={**SOME, "strategies": (SCRATCH, HEAD_ONLY), "trains": (24, 600), "rates": (1.0,),
               "seeds": tuple(range(5)), "pictures": 9_000},
         note=NESTED.replace("100 labels", "24 or 600 labels") + "Two sizes, so the rule asks for "

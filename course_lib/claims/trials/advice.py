@@ -12,7 +12,7 @@ from course_lib.lab.verdicts import UNDECIDED, Part, judge_part
 
 SIMILARITY = {"new-shapes": "similar", "radiographs": "different"}
 METRIC = {"new-shapes": "accuracy", "radiographs": "AUC"}
-SMALL, LARGE = 1_000, 10_000  # below the first: small; from the second: large (as far as we go)
+SMALL, LARGE = 1_000, 3_000  # below the first: small; from the second: large (as far as we go)
 
 # What the rule of thumb names in each cell. Texts disagree on small and different data: some say
 # early features and a small rate, some a head and nothing else; the more frequent advice is here.

@@ -18,12 +18,15 @@ from course_lib.backbones.loading import DEFAULT_MEAN, DEFAULT_STD
 from course_lib.backbones.preprocessing import Normalise
 from course_lib.backbones.worldnet import WorldNet
 from course_lib.claims.trials.stages import STAGES, UNTRAINED, in_order
+from course_lib.claims.trials.transfer import FRESH
 from course_lib.data.recipes import TEST_SEED, TRAIN_SEED, VALIDATION_SEED
 from course_lib.data.split import Split
 from course_lib.data.task import Task
+from course_lib.lab.tuning import Tuning
 from course_lib.see import first_filters, orientation_selectivity, stage_cka, transplant
 from course_lib.train import strategies as S
 from course_lib.train.baselines import adapt_batch_norm
+from course_lib.train.evaluation import evaluate
 from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
@@ -34,6 +37,7 @@ KINDS = ("AnB", "BnB", "AnB+", "BnB+")
 RANDOM_STAGES = "RnB"  # the control: first stages that learnt nothing, frozen
 SAME, OTHER = "same source", "other source"
 PAIRS = (SAME, OTHER, UNTRAINED)
+CHOOSING = 400  # validation pictures by which a rate is chosen
 _QUIETLY = {"batch_size": 64, "validate_every": 0, "test": False, "progress": False}
 
 
@@ -82,10 +86,12 @@ def half_split(half: str, n: int, seed: int, side: int) -> Split:
 
 
 @lru_cache(maxsize=12)
-def half_net(half: str, seed: int, pictures: int, epochs: int, side: int) -> Run:
+def half_net(
+    half: str, seed: int, pictures: int, epochs: int, side: int, rate: float | None = S.SCRATCH.lr
+) -> Run:
     """A small net trained on one half from random weights: the run."""
-    task = half_task(half, pictures, seed, side)
-    return fit(small_net(side), task, S.SCRATCH, epochs, seed=seed, **_QUIETLY)
+    task, strategy = half_task(half, pictures, seed, side), replace(S.SCRATCH, lr=rate)
+    return fit(small_net(side), task, strategy, epochs, seed=seed, **_QUIETLY)
 
 
 # ---------------------------------------------------------------- transplants
@@ -95,26 +101,66 @@ def transplanted(trial: dict) -> dict:
     """Put the first stages of a trained net under fresh ones, train on half B, and test there.
 
     trial: kind (`BASE`, `RANDOM_STAGES` or one of `KINDS`), stages (how many), seed, pictures,
-    epochs, side.
+    epochs, side; maybe rate, instead of the usual one, and fresh, if so many pictures of the draw's
+    own are the test.
     """
+    run = _run_of(trial)
+    if "fresh" not in trial:
+        return {"test": run.test, "seconds": run.seconds}
+    test = half_split("B", trial["fresh"], TRAIN_SEED + FRESH + trial["seed"], trial["side"])
+    return {"test": evaluate(run.model, test), "seconds": run.seconds}
+
+
+def tried(trial: dict) -> dict:
+    """What a rate is chosen by. trial: as for `transplanted`."""
+    pictures = half_split("B", CHOOSING, VALIDATION_SEED, trial["side"])
+    return {"validation": evaluate(_run_of(trial).model, pictures)}
+
+
+def _run_of(trial: dict) -> Run:
     kind, seed, stages = trial["kind"], trial["seed"], trial["stages"]
     settings = {key: trial[key] for key in ("pictures", "epochs", "side")}
+    rate = trial.get("rate", S.SCRATCH.lr)
     if kind == BASE:
-        run = half_net("B", seed, **settings)
-        return {"test": run.test, "seconds": run.seconds}
+        return half_net("B", seed, **settings, rate=rate)
     task = half_task("B", trial["pictures"], seed, trial["side"])
     if kind == RANDOM_STAGES:
         donor = small_net(trial["side"]).fresh(seed + 200)
         adapt_batch_norm(donor, task.train.pictures)  # or its untrained statistics would decide
     else:
-        donor = half_net(kind[0], seed, **settings).model
+        donor = half_net(kind[0], seed, **settings).model  # at the usual rate
     net = transplant(donor, donor.fresh(seed + 100), stages)
     learn = "all" if kind.endswith("+") else len(STAGES) - stages
-    strategy = S.Strategy(
-        kind, trainable=learn, lr=S.SCRATCH.lr, head_lr_ratio=1.0, batch_norm="train"
-    )
-    run = fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
-    return {"test": run.test, "seconds": run.seconds}
+    strategy = S.Strategy(kind, trainable=learn, lr=rate, head_lr_ratio=1.0, batch_norm="train")
+    return fit(net, task, strategy, trial["epochs"], seed=seed, **_QUIETLY)
+
+
+RATES = {"rate": (1e-3, 3e-3, 1e-2)}
+TRANSPLANTS = {BASE: (0,), **dict.fromkeys(KINDS, range(1, 1 + len(STAGES)))}
+FULL_SIZE = {"pictures": 2_000, "epochs": 5, "side": 64}
+# Every kind has, at every depth, a rate of its own.
+RATE_CHOICE = Tuning(
+    "C03",
+    tried,
+    rivals={
+        f"{kind}, {depth} stages": {**FULL_SIZE, "kind": kind, "stages": depth}
+        for kind, depths in TRANSPLANTS.items() for depth in depths
+    },
+    grids={f"{kind}, {depth} stages": RATES
+           for kind, depths in TRANSPLANTS.items() for depth in depths},
+)  # fmt: skip
+
+
+def transplant_trials(size: dict) -> list[dict]:
+    """Every kind at every depth; tuned: at the rate chosen for it there."""
+    common = {key: size[key] for key in ("pictures", "epochs", "side", "fresh") if key in size}
+    chosen = RATE_CHOICE.chosen() if size.get("tuned") else {}
+    kinds = {BASE: (0,), **dict.fromkeys(size["kinds"], size["stages"])}
+    return [
+        {**common, **chosen.get(f"{kind}, {depth} stages", {}), "kind": kind, "stages": depth,
+         "seed": seed}
+        for seed in size["seeds"] for kind, depths in kinds.items() for depth in depths
+    ]  # fmt: skip
 
 
 def over_depths(rows: pd.DataFrame) -> pd.DataFrame:

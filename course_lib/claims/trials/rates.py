@@ -36,8 +36,8 @@ OVERWRITING: dict[str, dict] = {
 AT_ONCE, GRADUAL, HEAD_FIRST = "at once", "gradually, last first", "head first (LP-FT)"
 SCHEDULES = {
     AT_ONCE: S.FULL_FINE_TUNING,
-    GRADUAL: S.GRADUAL_ONE_SCHEDULE,
-    HEAD_FIRST: S.LP_FT_ONE_SCHEDULE,
+    GRADUAL: S.GRADUAL_UNFREEZING,
+    HEAD_FIRST: S.LP_FT,
 }
 CHOSEN = "chosen on validation"
 
@@ -151,6 +151,31 @@ RATIO_CHOICE = Tuning(
 )  # fmt: skip
 
 
+def schedule(name: str, epochs: int) -> dict:
+    """Fields of the Strategy of this schedule. The head is alone for half of the epochs at most."""
+    fields = {
+        field: getattr(SCHEDULES[name], field)
+        for field in ("head_epochs", "unfreeze_every", "restart", "head_joins")
+    }
+    return {**fields, "head_epochs": min(fields["head_epochs"], epochs // 2)}
+
+
+HARDER = ("digits", "digits-cluttered")
+SCHEDULE_EPOCHS = 12
+SCHEDULE_CHOICE = Tuning(
+    "C17",
+    tried,
+    rivals={
+        f"{name} on {task}": {
+            "task": task, "train": 100, "epochs": SCHEDULE_EPOCHS, "batch": 16,
+            "strategy": schedule(name, SCHEDULE_EPOCHS),
+        }
+        for task in HARDER for name in SCHEDULES
+    },
+    grids={f"{name} on {task}": {"rates": FULL_RATES} for task in HARDER for name in SCHEDULES},
+)  # fmt: skip
+
+
 # ---- trials -------------------------------------------------------------------------------------
 
 
@@ -185,15 +210,14 @@ def decay_trials(size: dict) -> list[dict]:
 
 
 def schedule_trials(size: dict) -> list[dict]:
+    """Every schedule at the rates of the size, or where it has none at the chosen one."""
+    chosen = {} if size["rates"] else SCHEDULE_CHOICE.chosen()
     return [
         {
             **_common(size, seed, task),
             "name": name,
-            "strategy": {
-                "head_epochs": min(SCHEDULES[name].head_epochs, size["epochs"] // 2),
-                "unfreeze_every": SCHEDULES[name].unfreeze_every,
-            },
-            "rates": size["rates"],
+            "strategy": schedule(name, size["epochs"]),
+            "rates": size["rates"] or (chosen[f"{name} on {task}"]["rates"],),
         }
         for task in size["tasks"]
         for name in size["schedules"]

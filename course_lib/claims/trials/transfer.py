@@ -21,6 +21,15 @@ SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
 FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
 LANES = (SCRATCH, HEAD_ONLY, FINE, FULL)
 STRATEGIES = {strategy.name: strategy for strategy in (*S.ALL, *S.ONE_SCHEDULE)}
+FRESH = 500_000  # draws of training pictures from this one on are measured on
+
+
+def fresh(task: str, n: int, seed: int) -> Split:
+    """n test pictures of a draw's own: nobody learns from them, and no other draw has them.
+
+    task: one of the image world, whose pictures never run out.
+    """
+    return load_task(task, train=n, seed=FRESH + seed).train
 
 
 def transfer(trial: dict) -> dict:
@@ -28,7 +37,7 @@ def transfer(trial: dict) -> dict:
 
     trial: task, train (labels in all), seed, strategy (or the name of a baseline), epochs, batch,
     rates (multiples of the strategy's own rate; every strategy gets as many); test, if so many
-    of the test pictures will do.
+    of the test pictures will do; fresh, if so many of the draw's own are the test pictures.
     """
     if trial["strategy"] in BASELINES:
         return baseline(trial, trial["strategy"])
@@ -37,6 +46,8 @@ def transfer(trial: dict) -> dict:
 
 def _task(trial: dict) -> Task:
     whole = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
+    if "fresh" in trial:
+        return replace(whole, test=fresh(trial["task"], trial["fresh"], trial["seed"]))
     return replace(whole, test=Split(*(part[: trial.get("test")] for part in whole.test)))
 
 
@@ -75,9 +86,10 @@ def transferred(model: Backbone, target: Task, trial: dict) -> dict:
 def baseline(trial: dict, name: str) -> dict:
     """Logistic regression on pixels or on the features of a random net, by its name.
 
-    trial: task, train, seed, maybe test. Measured once in a session, whichever claim asks.
+    trial: task, train, seed, maybe test or fresh. Measured once in a session, whichever claim asks.
     """
-    asked = {key: trial[key] for key in ("task", "train", "seed", "test") if key in trial}
+    entries = ("task", "train", "seed", "test", "fresh")
+    asked = {key: trial[key] for key in entries if key in trial}
     return cache.measured(_baseline, {**asked, "name": name})
 
 
@@ -137,7 +149,7 @@ def grid(size: dict, trains, names) -> list[dict]:
             "epochs": passes(size, train),
             "batch": size["batch"],
             "rates": () if name in BASELINES else size["rates"],
-            **({"test": size["test"]} if "test" in size else {}),
+            **{entry: size[entry] for entry in ("test", "fresh") if entry in size},
         }
         for train in trains
         for name in names

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from course_lib.claims.trials import transfer as shared
+from course_lib.claims.trials.transfer import fresh
 from course_lib.data.split import Split
 from course_lib.data.task import Task
 from course_lib.data.tasks import load_task
@@ -20,15 +21,9 @@ from course_lib.train.evaluation import evaluate
 from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
-FRESH = 500_000  # draws of training pictures from this one on are measured on
 # Entry of a trial -> the field of a Strategy that it sets.
 FIELDS = {"rate": "lr", "ratio": "head_lr_ratio", "head_epochs": "head_epochs"}
 NIGHT = "night-shapes"
-
-
-def fresh(task: str, n: int, seed: int) -> Split:
-    """n test pictures of a draw's own: nobody learns from them, and no other draw has them."""
-    return load_task(task, train=n, seed=FRESH + seed).train
 
 
 def strategy_of(trial: dict) -> S.Strategy:
