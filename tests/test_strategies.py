@@ -83,10 +83,10 @@ def test_published_gradual_unfreezing_begins_a_schedule_with_each_stage():
     assert S.phase(strategy, STAGES, 2.9, 3) == (2, 3)
 
 
-def test_the_first_editions_variants_have_one_schedule():
-    late = replace(S.LP_FT_ONE_SCHEDULE, **GIVEN)
+def test_without_a_restart_one_schedule_spans_the_run():
+    late = replace(S.LP_FT, **GIVEN, restart=False, head_joins=False)
     assert S.rates(late, STAGES, 5.5, 10)["stem"] == pytest.approx(5e-4)  # half of it is over
-    assert S.phase(replace(S.GRADUAL_ONE_SCHEDULE, **GIVEN), STAGES, 3, 10) == (0, 10)
+    assert S.phase(replace(S.GRADUAL_UNFREEZING, **GIVEN, restart=False), STAGES, 3, 10) == (0, 10)
 
 
 def test_rates_that_are_left_open_are_those_of_the_net():

@@ -142,13 +142,6 @@ ALL = (
     LAYERWISE_DECAY,
 )
 
-# The first edition's, to which rows of its studies belong: one schedule spans both stages.
-LP_FT_ONE_SCHEDULE = Strategy("LP-FT, one schedule", trainable="all", head_epochs=5)
-GRADUAL_ONE_SCHEDULE = Strategy(
-    "gradual unfreezing, one schedule", trainable="all", head_epochs=1, unfreeze_every=1
-)
-ONE_SCHEDULE = (LP_FT_ONE_SCHEDULE, GRADUAL_ONE_SCHEDULE)
-
 
 def for_net(strategy: Strategy, model) -> Strategy:
     """The strategy with the rates that it leaves open filled in: those that suit the Backbone."""

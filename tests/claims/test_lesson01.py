@@ -16,6 +16,8 @@ from course_lib.errors import CourseError
 from course_lib.lab import cache, running
 from course_lib.lab.claim import frame, result_of
 from course_lib.measure.figures import style
+from course_lib.train import strategies as S
+from course_lib.train.evaluation import evaluate
 from tests.fakes import small_backbone
 
 SEEDS = (0, 1, 2)
@@ -250,6 +252,37 @@ def test_a_run_without_some_of_the_transplants_leaves_their_part_out():
     assert [one.part for one in result_of(claim("C03"), rows).judged] == list(
         claim("C03").primary[:2]
     )
+
+
+def test_in_the_study_every_kind_has_the_rate_chosen_for_its_depth(monkeypatch):
+    chosen = {name: {"rate": 1e-3 * n} for n, name in enumerate(halves.RATE_CHOICE.rivals, 1)}
+    monkeypatch.setattr(halves.Tuning, "chosen", lambda tuning: chosen)
+    trials = halves.transplant_trials({**claim("C03").full, "seeds": (0,)})
+    taken = {f"{one['kind']}, {one['stages']} stages": one["rate"] for one in trials}
+    assert taken == {name: setting["rate"] for name, setting in chosen.items()}
+    small = halves.transplant_trials(claim("C03").quick)
+    assert not any("rate" in one or "fresh" in one for one in small)
+
+
+@pytest.mark.parametrize(("kind", "stages"), [("base", 0), ("AnB", 1)])
+def test_a_transplant_learns_at_its_rate_and_may_be_tested_on_fresh_pictures(
+    kind, stages, monkeypatch
+):
+    monkeypatch.setattr(halves, "half_task", partial(halves.half_task, test=60))
+    trial = {"kind": kind, "stages": stages, "seed": 0, "pictures": 36, "epochs": 2, "side": 32}
+    usual = halves._run_of(trial)
+    same = halves._run_of({**trial, "rate": S.SCRATCH.lr})
+    other = halves._run_of({**trial, "rate": 3 * S.SCRATCH.lr})
+    first, again, faster = (run.history[-1].loss for run in (usual, same, other))
+    assert first == again != faster
+    fresh = halves.half_split("B", 30, halves.TRAIN_SEED + halves.FRESH, 32)
+    found = halves.transplanted({**trial, "fresh": 30})["test"]
+    assert found == evaluate(usual.model, fresh)
+    taught = halves.half_task("B", 36, 0, 32).train.pictures
+    assert not (fresh.pictures[:, None] == taught[None]).flatten(2).all(2).any()
+    monkeypatch.setattr(halves, "CHOOSING", 20)
+    validation = halves.half_split("B", 20, halves.VALIDATION_SEED, 32)
+    assert halves.tried(trial) == {"validation": evaluate(usual.model, validation)}
 
 
 def test_the_base_net_has_no_number_of_stages():

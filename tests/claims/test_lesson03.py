@@ -178,15 +178,17 @@ def test_a_rate_chosen_on_other_draws_counts_whatever_validation_says():
     assert lesson03.chosen(1.0)(tidy).mean() == pytest.approx(0.6)
 
 
+def packed(share: float) -> str:
+    """Of a thousand test pictures the first ones are right, as many as the share says."""
+    scores = torch.eye(2)[(torch.arange(1000) >= 1000 * share).long()]
+    return transfer.packed(scores, torch.zeros(1000, dtype=torch.long))
+
+
 def c15_rows(right) -> pd.DataFrame:
     """ratio -> share of a thousand test pictures that are right; each at its chosen rate, 0.01."""
     table = {float(ratio): {1e-2: (0.9, share)} for ratio, share in right.items()}
     rows = swept(rates.RATIO, table)
-    packs = [
-        transfer.packed(torch.eye(2)[(torch.arange(1000) >= 1000 * test).long()],
-                        torch.zeros(1000, dtype=torch.long))
-        for test in rows["test"]
-    ]  # fmt: skip
+    packs = [packed(test) for test in rows["test"]]
     return rows.assign(right=packs, chosen=rows["rates"].map(lambda one: isinstance(one, list)))
 
 
@@ -217,10 +219,33 @@ def test_c16_wants_nine_tenths_to_help_and_to_have_no_better_rival():
 def test_c17_compares_paired_draws(gradual, verdict):
     rows = [
         {
-            "task": "digits", "train": 60, "seed": seed, "name": name,
-            "test": test + (jitter(seed) if name == rates.AT_ONCE else 0), "source": 0.7,
+            "task": task, "train": 60, "seed": seed, "name": name, "source": 0.7,
+            "test": test, "right": packed(test + (jitter(seed) if name == rates.AT_ONCE else 0)),
         }
+        for task in rates.HARDER
         for name, test in ((rates.AT_ONCE, 0.8), (rates.GRADUAL, gradual))
         for seed in SEEDS
     ]  # fmt: skip
-    assert result_of(lesson03.C17, pd.DataFrame([*rows, *baselines()])).verdict == verdict
+    found = result_of(lesson03.C17, pd.DataFrame([*rows, *baselines()]))
+    assert found.verdict == verdict and len(found.judged) == 2
+
+
+def test_published_schedules_begin_anew_and_leave_the_head_alone_for_half_of_the_run_at_most():
+    assert rates.schedule(rates.AT_ONCE, 12) == {
+        "head_epochs": 0, "unfreeze_every": 0, "restart": False, "head_joins": False,
+    }  # fmt: skip
+    assert rates.schedule(rates.GRADUAL, 12) == {
+        "head_epochs": 1, "unfreeze_every": 1, "restart": True, "head_joins": False,
+    }  # fmt: skip
+    assert rates.schedule(rates.HEAD_FIRST, 12)["head_epochs"] == 5
+    assert rates.schedule(rates.HEAD_FIRST, 6)["head_epochs"] == 3
+
+
+def test_a_size_without_rates_takes_those_that_were_chosen_for_schedule_and_task(monkeypatch):
+    chosen = {name: {"rates": 1e-3 * n} for n, name in enumerate(rates.SCHEDULE_CHOICE.rivals, 1)}
+    monkeypatch.setattr(rates.Tuning, "chosen", lambda tuning: chosen)
+    trials = rates.schedule_trials({**lesson03.C17.full, "seeds": (0,)})
+    taken = {f"{one['name']} on {one['task']}": one["rates"] for one in trials if "rates" in one}
+    assert taken == {name: (setting["rates"],) for name, setting in chosen.items()}
+    given = rates.schedule_trials({**lesson03.C17.full, "seeds": (0,), "rates": (0.5,)})
+    assert {one["rates"] for one in given if "rates" in one} == {(0.5,)}

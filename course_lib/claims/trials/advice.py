@@ -32,12 +32,13 @@ def size_word(train: int) -> str:
 
 
 def cell_trials(size: dict) -> list[dict]:
+    """cells of a size: (labels in all, passes)."""
     trials = []
-    for train, epochs, rates, seeds in size["cells"]:
+    for train, epochs in size["cells"]:
         for task in size["tasks"]:
-            one = {**size, "task": task, "epochs": epochs, "rates": rates, "seeds": seeds}
+            one = {**size, "task": task, "epochs": epochs}
             trials += grid(one, [train], size["strategies"])
-            trials += grid({**one, "seeds": seeds[:1]}, [train], BASELINES)
+            trials += grid({**one, "seeds": size["seeds"][:1]}, [train], BASELINES)
     return trials
 
 

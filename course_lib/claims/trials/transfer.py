@@ -20,7 +20,7 @@ from course_lib.train import strategies as S
 SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
 FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
 LANES = (SCRATCH, HEAD_ONLY, FINE, FULL)
-STRATEGIES = {strategy.name: strategy for strategy in (*S.ALL, *S.ONE_SCHEDULE)}
+STRATEGIES = {strategy.name: strategy for strategy in S.ALL}
 FRESH = 500_000  # draws of training pictures from this one on are measured on
 
 

@@ -28,6 +28,8 @@ THRESHOLDS = {
     ("C16", "decay 0.9 minus pixels"): 0.0,
     ("C17", "gradually minus at once on digits, test accuracy"): 0.0,
     ("C17", "gradually minus at once on digits-cluttered, test accuracy"): 0.0,
+    ("C17", "head first minus at once on digits, test accuracy"): 0.0,
+    ("C17", "head first minus at once on digits-cluttered, test accuracy"): 0.0,
     ("C17", "gradually minus pixels on digits"): 0.0,
 }
 CUSTOM = {}
