@@ -45,7 +45,7 @@ from course_lib.claims.trials.tuned import (
 from course_lib.lab.claim import Claim
 from course_lib.lab.looks import BASELINES, PIXELS, RANDOM
 from course_lib.lab.plots import Bars, Lines
-from course_lib.lab.quantities import Quantity, best_on_average, highest, lowest, value
+from course_lib.lab.quantities import Quantity, best_on_average, lowest, value
 from course_lib.lab.verdicts import SHARE, TIMES, Part
 from course_lib.measure.figures import LOOKS, Look
 
@@ -115,9 +115,9 @@ def worth_trials(size: dict) -> list[dict]:
     )
 
 
-WORTH = {**SIMILAR, "seeds": tuple(range(8)), "rates": AS_CHOSEN, "fresh": 1_000,
+WORTH = {**SIMILAR, "seeds": tuple(range(10)), "rates": AS_CHOSEN, "fresh": 1_000,
          "strategies": (SCRATCH, HEAD_ONLY, FULL), "trains": (24, 60, 150, 400, 1_000),
-         "pictures": 3_000}  # fmt: skip
+         "pictures": 3_000, "most_passes": 125}  # fmt: skip
 WORTH_RATES = choice("C08", worth_trials(WORTH))
 
 # ---- C09: the rule of thumb ---------------------------------------------------------------------
@@ -151,7 +151,10 @@ def just_before(frozen) -> float:
 
 
 def block(shift: str, *names: str) -> Quantity:
-    return highest(*(value("test", shift=shift, block=name) for name in names))
+    return best_on_average(
+        *(value("test", shift=shift, block=name) for name in names),
+        by=[value("validation", shift=shift, block=name) for name in names],
+    )
 
 
 def early(shift: str) -> Quantity:
@@ -206,8 +209,8 @@ C07 = Claim(
              after(HEAD_ONLY, 1) - after(SCRATCH, 1), above=0.0),
         Part("what frozen gains in its second half, validation accuracy",
              after(HEAD_ONLY, max) - after(HEAD_ONLY, half), below=0.03),
-        Part("the better fine-tuning minus frozen at the end, test accuracy",
-             highest(end(FINE), end(FULL)) - end(HEAD_ONLY), above=0.0),
+        Part("the lower of the two fine-tunings minus frozen at the end, test accuracy",
+             lowest(end(FINE), end(FULL)) - end(HEAD_ONLY), above=0.0),
         Part("frozen minus scratch at the end, test accuracy",
              end(HEAD_ONLY) - end(SCRATCH), above=0.0),
     ),
@@ -221,8 +224,9 @@ C07 = Claim(
     quick={**SIMILAR, "train": 48, "seeds": (0,), "epochs": 3},
     full={**SIMILAR, "train": 500, "seeds": (0, 1, 2, 3, 4), "epochs": 20},
     photos={**ON_PHOTOS, "epochs": 3},
-    note="The better fine-tuning of a draw is the one with the better test score there, which "
-    "favours fine-tuning a little.",
+    note="Each strategy at the rate that it has on this net: nobody was tuned. That scratch is "
+    "slowest is asked against the frozen lane. The five draws share their test pictures, whose "
+    "chance is not in the interval.",
 )  # fmt: skip
 
 C08 = Claim(
@@ -230,11 +234,13 @@ C08 = Claim(
     lesson="02",
     statement="The fewer the labels, the more a pretrained start is worth, until scratch stands "
     "near chance.",
-    primary=tuple(more_with_fewer(HEAD_ONLY)),
-    details=(
-        *more_with_fewer(FULL),
+    primary=(
+        *more_with_fewer(HEAD_ONLY),
         Part("scratch at the fewest labels, minus guessing among six",
              value("test", strategy=SCRATCH, train=min) - 1 / 6, below=0.10),
+    ),
+    details=(
+        *more_with_fewer(FULL),
         Part("frozen minus pixels at the most labels", most(HEAD_ONLY) - most(PIXELS), above=0.0),
         Part("frozen minus a random net at the most labels",
              most(HEAD_ONLY) - most(RANDOM), above=0.0),
@@ -252,11 +258,12 @@ C08 = Claim(
     why_not=UNLIMITED,
     note="Every strategy has, for each number of labels, the rate that did best on the validation "
     "pictures of three other draws, among three rates and further ones where the best lay on an "
-    "edge; those 400 pictures are labels, too. All see about 3,000 pictures, but in 5 passes at "
-    "least and 40 at most. The first edition's rows (three draws, two rates, shared test "
-    "pictures) were known when this rule was written: 41 points from the middle to the most "
-    "labels, -20 from the fewest to the middle, for which ten draws tell 5. Fresh test pictures "
-    "per draw. One pretraining seed.",
+    "edge; those 400 pictures are labels, too. All see about 3,000 pictures, in 125 passes over "
+    "24 labels and fewer over more, 5,000 at the most labels. The first edition's rows (three "
+    "draws, two rates, at most 40 passes, shared test pictures) were known when this rule was "
+    "written: 41 points from the middle to the most labels, -20 from the fewest to the middle, "
+    "for which ten draws tell 5; scratch 7 points above guessing. Fresh test pictures per draw. "
+    "One pretraining seed.",
 )  # fmt: skip
 
 C09 = Claim(
@@ -265,7 +272,8 @@ C09 = Claim(
     statement="The size x similarity rule of thumb: little similar data, the head only; little "
     "different data, few layers; much similar data, all layers; much different data, all layers or "
     "scratch.",
-    primary=tuple(advised_part(*cell) for cell in ADVICE),
+    primary=tuple(advised_part(*cell) for cell in ADVICE if cell[0] != "medium"),
+    details=tuple(advised_part(*cell) for cell in ADVICE if cell[0] == "medium"),
     trials=lambda size: at_chosen(cell_trials(size), CELL_RATES),
     measure=transfer,
     tuning=CELL_RATES,
@@ -281,10 +289,11 @@ C09 = Claim(
     note="In a cell every strategy sees as many pictures, at the rate that did best on the "
     "validation pictures of three other draws, among three rates and further ones where the best "
     "lay on an edge; baselines have one draw. Of two strategies that are named, and of the others, "
-    "the one with the best mean test score is compared. Large are 3,000 labels here, for the cost "
-    "of more; they are seen twice, so that scratch is hardly done. The first edition's rows (two "
-    "or three draws, one rate in most cells, 10,000 labels in the largest) were known. Fresh test "
-    "pictures per draw. One pretraining seed.",
+    "the one with the best mean validation score is compared. Much data are 3,000 labels here, for "
+    "the cost of more; they are seen twice, so that scratch is hardly done. The cells of 1,000 "
+    "labels, of which the statement does not speak, are told besides. The first edition's rows "
+    "(two or three draws, one rate in most cells, 10,000 labels in the largest, the best by test "
+    "score) were known. Fresh test pictures per draw. One pretraining seed.",
 )  # fmt: skip
 
 C10 = Claim(
@@ -353,7 +362,11 @@ C11 = Claim(
     "pictures per draw. One pretraining seed.",
 )  # fmt: skip
 
-behind = most(SCRATCH) - best_on_average(most(HEAD_ONLY), most(FULL))
+STARTS = (HEAD_ONLY, FULL)
+behind = most(SCRATCH) - best_on_average(
+    *(most(name) for name in STARTS),
+    by=[value("validation", strategy=name, train=max) for name in STARTS],
+)
 
 C12 = Claim(
     tag="C12",
@@ -377,8 +390,9 @@ C12 = Claim(
     full={"task": "digits", "seeds": (0, 1, 2), "batch": 16, "rates": (1.0,),
           "trains": (30, 100, 300, 1_000), "pictures": 3_000},
     why_not=UNLIMITED,
-    note="Equal numbers of pictures seen. The better pretrained start is the one with the better "
-    "mean test score.",
+    note="Equal numbers of pictures seen, each strategy at the rate that it has on this net: "
+    "nobody was tuned. The better pretrained start is the one with the better mean validation "
+    "score. The three draws share their test pictures, whose chance is not in the interval.",
 )  # fmt: skip
 
 C13 = Claim(
@@ -404,8 +418,8 @@ C13 = Claim(
     full={**SIMILAR, "train": 300, "target": 60, "seeds": (0, 1, 2), "epochs": 8,
           "rates": (1e-3, 5e-3)},
     why_not="known factors of every picture",
-    note="Early is the better of stem and layer1, late the better of layer4 and head, by the test "
-    "score of each draw. Every block tries the same rates.",
+    note="Early is the better of stem and layer1, late the better of layer4 and head, by the mean "
+    "validation score. Every block tries the same rates.",
 )  # fmt: skip
 
 C35 = Claim(

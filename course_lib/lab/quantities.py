@@ -7,7 +7,7 @@ Rows are a DataFrame: one line per trial, what it was asked and what was measure
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,22 +120,23 @@ def highest(*quantities: Quantity) -> Quantity:
     return _extreme(quantities, "max")
 
 
-def best_on_average(*quantities: Quantity) -> Quantity:
-    """Of the quantities that the rows have, the one with the highest mean, for all draws.
+def best_on_average(*quantities: Quantity, by: Sequence[Quantity]) -> Quantity:
+    """Of the quantities that the rows have, the one whose companion in `by`, such as the validation
+    score to a test score, has the highest mean: one for all draws.
 
-    Where the mean is of what is reported, the choice favours it: say so in the claim's note.
+    Never choose by what is reported: `by` must not hold a test score.
     """
 
     def of(rows: pd.DataFrame) -> pd.Series:
         found = []
-        for one in quantities:
+        for one, companion in zip(quantities, by, strict=True):
             try:
-                found.append(one.of(rows))
+                found.append((companion.of(rows).mean(), one.of(rows)))
             except NotMeasured:
                 continue
         if not found:
             raise NotMeasured("none of the quantities to choose among")
-        return max(found, key=lambda values: values.mean())
+        return max(found, key=lambda pair: pair[0])[1]
 
     return Quantity(of, sum((one.leads for one in quantities), ()))
 

@@ -165,14 +165,15 @@ def _verdict(part: Part, found: Estimate) -> str:
 
 
 def together(verdicts: Sequence[str]) -> str:
-    """The verdict of a claim whose parts must all hold: one that is refuted refutes it."""
-    if not verdicts:
-        return UNDECIDED
-    if REFUTED in verdicts:
-        return REFUTED
-    if NO_DIFFERENCE in verdicts:
+    """The verdict of a claim whose parts must all hold: one that is refuted refutes it. That there
+    is no difference that matters is said only where every refuted part says so, and none is open.
+    """
+    found = set(verdicts)
+    if NO_DIFFERENCE in found and not found & {REFUTED, UNDECIDED}:
         return NO_DIFFERENCE
-    return HOLDS if set(verdicts) == {HOLDS} else UNDECIDED
+    if found & {REFUTED, NO_DIFFERENCE}:
+        return REFUTED
+    return HOLDS if found == {HOLDS} else UNDECIDED
 
 
 def judge_parts(parts: Sequence[Part], rows: pd.DataFrame, all_of_them: bool) -> list[Judgement]:

@@ -52,6 +52,8 @@ def test_the_whole_interval_decides(values, rule, verdict):
     ([HOLDS, REFUTED], REFUTED),
     ([UNDECIDED, REFUTED], REFUTED),
     ([HOLDS, NO_DIFFERENCE], NO_DIFFERENCE),
+    ([UNDECIDED, NO_DIFFERENCE], REFUTED),
+    ([REFUTED, NO_DIFFERENCE], REFUTED),
     ([HOLDS, UNDECIDED], UNDECIDED),
     ([], UNDECIDED),
 ])  # fmt: skip

@@ -70,10 +70,14 @@ def advised_part(size: str, similarity: str) -> Part:
     """In one cell: the strategy that the rule of thumb names against the best other one."""
     named = ADVICE[size, similarity]
 
+    def score(column: str, name: str) -> Quantity:
+        where = {"size": size, "similarity": similarity, "strategy": name, "train": max}
+        return value(column, where)
+
     def best(names) -> Quantity:
-        where = {"size": size, "similarity": similarity}
         return best_on_average(
-            *(value("test", {**where, "strategy": name, "train": max}) for name in names)
+            *(score("test", name) for name in names),
+            by=[score("validation", name) for name in names],
         )
 
     rivals = [name for name in LANES if name not in named]

@@ -37,6 +37,7 @@ KINDS = ("AnB", "BnB", "AnB+", "BnB+")
 RANDOM_STAGES = "RnB"  # the control: first stages that learnt nothing, frozen
 SAME, OTHER = "same source", "other source"
 PAIRS = (SAME, OTHER, UNTRAINED)
+ANOTHER = 10_000  # further than any draw: B's donor learns from other pictures than its transplant
 CHOOSING = 400  # validation pictures by which a rate is chosen
 _QUIETLY = {"batch_size": 64, "validate_every": 0, "test": False, "progress": False}
 
@@ -128,7 +129,9 @@ def _run_of(trial: dict) -> Run:
         donor = small_net(trial["side"]).fresh(seed + 200)
         adapt_batch_norm(donor, task.train.pictures)  # or its untrained statistics would decide
     else:
-        donor = half_net(kind[0], seed, **settings).model  # at the usual rate
+        # At the usual rate. B's learnt from other pictures than its transplant will, as A's did.
+        where = seed if kind[0] == "A" else seed + ANOTHER
+        donor = half_net(kind[0], where, **settings).model
     net = transplant(donor, donor.fresh(seed + 100), stages)
     learn = "all" if kind.endswith("+") else len(STAGES) - stages
     strategy = S.Strategy(kind, trainable=learn, lr=rate, head_lr_ratio=1.0, batch_norm="train")

@@ -158,8 +158,9 @@ def grid(size: dict, trains, names) -> list[dict]:
 
 
 def passes(size: dict, train: int):
-    """Passes over the data: as given, or as many as `pictures` seen in all come to."""
+    """Passes over the data: as given, or as many as `pictures` seen in all come to, but 5 at least
+    and `most_passes` (40) at most."""
     if "pictures" in size:
-        return int(np.clip(round(size["pictures"] / train), 5, 40))
+        return int(np.clip(round(size["pictures"] / train), 5, size.get("most_passes", 40)))
     epochs = size["epochs"]
     return tuple(epochs) if isinstance(epochs, (list, tuple)) else epochs
