@@ -35,3 +35,11 @@ REASONS = {
     "AdaBN, named beforehand, and no lead of the best method over the second.",
     "C30": "A part that could never be decided is left out. The rows are the same.",
 }
+
+# Studies whose rows do not count, beside those of the first edition: tag -> how many.
+DISCARDED = {
+    "C10": 1,  # on photographs, timed beside other work
+    "C31b": 1,  # with towers that had not learnt the colour; it refuted the rule
+}
+# On photographs: draws were added after a first verdict was seen, as the notes say.
+SECOND_LOOKS = ("C08", "C29")

@@ -345,19 +345,31 @@ def cka(net: str, stage: str) -> Quantity:
     return value("cka", {OF_PRETRAINED: stage, OF_OTHER: stage}, net=net)
 
 
+def way(stage: str) -> Quantity:
+    """How far fine-tuning moved a stage on the way to an untrained net: 0 not at all, 1 as far."""
+    return (cka(TUNED, stage) - 1) / (cka(UNTRAINED, stage) - 1)
+
+
 C05 = Claim(
     tag="C05",
     lesson="01",
     statement="Fine-tuning changes late representations most, and leaves all of them closer to the "
     "pretrained net than an untrained net is.",
     primary=(
-        Part("CKA with the pretrained net after fine-tuning, stem minus last stage",
-             cka(TUNED, STAGES[0]) - cka(TUNED, LAST), above=0.05, unit=PLAIN),
+        Part("1 - CKA with the pretrained net, as a share of an untrained net's, last stage minus "
+             "stem", way(LAST) - way(STAGES[0]), above=0.05, unit=PLAIN),
         *(
             Part(f"{stage}, CKA with the pretrained net, fine-tuned minus untrained",
                  cka(TUNED, stage) - cka(UNTRAINED, stage), above=0.0, unit=PLAIN)
             for stage in STAGES
         ),
+    ),
+    details=(
+        Part("CKA with the pretrained net after fine-tuning, stem minus last stage",
+             cka(TUNED, STAGES[0]) - cka(TUNED, LAST), above=0.05, unit=PLAIN),
+        Part("the same, minus that of an untrained net",
+             cka(TUNED, STAGES[0]) - cka(TUNED, LAST) - cka(UNTRAINED, STAGES[0])
+             + cka(UNTRAINED, LAST), above=0.0, unit=PLAIN),
     ),
     trials=lambda size: crossed(
         some(size, "task", "train", "epochs", "pictures"), seed=size["seeds"]
@@ -369,6 +381,9 @@ C05 = Claim(
     quick={"task": "digits", "train": 30, "epochs": 2, "pictures": 60, "seeds": (0, 1)},
     full={"task": "digits", "train": 300, "epochs": 10, "pictures": 400,
           "seeds": (0, 1, 2, 3, 4)},
+    note="Stems are alike whatever the net, so that CKA falls with depth for an untrained net too, "
+    "even further: what decides is set against that. The rule asked for the plain fall before; "
+    "this control was added with the rows in view.",
 )  # fmt: skip
 
 CLAIMS = (C01, C02, C03, C04, C05, C37, C38)

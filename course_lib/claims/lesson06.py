@@ -215,8 +215,8 @@ def flattery(split: str) -> Quantity:
 C29b = Claim(
     tag="C29b",
     lesson="06",
-    statement="A split by picture flatters when patients have several pictures; a split by patient "
-    "does not.",
+    statement="A split by picture flatters when patients have several pictures, and more than a "
+    "split by patient.",
     primary=(
         Part("split by picture: promised minus true AUC", flattery(BY_PICTURE), above=0.0),
         Part("the same, minus a split by patient",

@@ -3,7 +3,8 @@
 Nearly every claim of the image world was measured on one net, the one that is shipped: its
 interval says what other labels would give, not what another net would. Here the same trials, with
 the settings that had been chosen on the shipped net, run on two more nets of a shorter recipe, on
-draws of their own. Draws are nested in nets, so that the mean of each net counts as one.
+draws of their own. Draws are nested in nets, so that the mean of each net counts as one. Where a
+claim is one about tuned rivals, settings are also chosen anew on each net, by the same search.
 
 The nets lie in benchmarks/nets; benchmarks/claims_on_other_nets.py measures the rows.
 """
@@ -38,6 +39,11 @@ class Net:
     sha256: str
     draws: tuple[int, ...]
 
+    @property
+    def choices(self) -> Path:
+        """Where the settings chosen on this net are stored."""
+        return FOLDER / self.name / "tuning"
+
     def track(self, folder: Path | None = None) -> tracks.Track:
         """The image world with this net. folder: that holds its file, needed to measure."""
         return replace(
@@ -67,15 +73,22 @@ ASKED: dict[str, dict] = {
     "C06": {},
     "C08": {"trains": (24, 150, 1_000)},
     **dict.fromkeys(
-        ("C11", "C14", "C15", "C18", "C19", "C23", "C36", "C20", "C21", "C13", "C16", "C17"), {}
+        ("C11", "C14", "C15", "C18", "C19", "C23", "C35", "C36", "C20", "C21", "C13", "C16", "C17"),
+        {},
     ),
 }
 
 
-def asked(tag: str, net: Net) -> Claim:
-    """A claim at full size with the draws of a net."""
+ANEW = ("C19",)  # settings are chosen on each net, too
+TUNED_ANEW = ", tuned anew"  # after the tag of a claim
+
+
+def asked(tag: str, net: Net, anew: bool = False) -> Claim:
+    """A claim at full size with the draws of a net. anew: with the settings chosen on it; raises
+    store.Unfinished while there are none."""
     claim = claims()[tag]
-    return replace(claim, full={**claim.full, **ASKED[tag], "seeds": net.draws})
+    settings = {"settings": claim.tuning.chosen(net.choices)} if anew else {}
+    return replace(claim, full={**claim.full, **ASKED[tag], **settings, "seeds": net.draws})
 
 
 @dataclass(frozen=True)
@@ -93,15 +106,18 @@ def stored() -> dict[str, Compared]:
     for tag in ASKED:
         with suppress(store.Unfinished):
             found[tag] = compared(tag)
+    for tag in ANEW:
+        with suppress(store.Unfinished):
+            found[tag + TUNED_ANEW] = compared(tag, anew=True)
     return dict(sorted(found.items()))
 
 
-def compared(tag: str, folder: Path = FOLDER) -> Compared:
+def compared(tag: str, anew: bool = False) -> Compared:
     """Raises store.Unfinished where a net lacks rows."""
     claim = claims()[tag]
     alone = {SHIPPED: store.stored_result(claim)}
     for net in NETS:
-        one = store.stored_result(asked(tag, net), net.track(), folder / net.name)
+        one = store.stored_result(asked(tag, net, anew), net.track(), FOLDER / net.name)
         if one.unfinished:
             raise store.Unfinished(f"{tag} on {net.name}: {one.unfinished}")
         alone[net.name] = one
@@ -114,10 +130,10 @@ def about() -> str:
     """What the table shows, in Markdown."""
     return (
         f"The shipped net and {len(NETS)} more, pretrained from other seeds by a shorter recipe "
-        f"(`course pretrain {RECIPE}`), with the settings that were chosen on the shipped net and "
-        f"{DRAWS} draws of their own each. The interval is that of the mean over nets. With "
-        f"{len(NETS) + 1} nets it is wide: read first whether the nets agree. A claim that is "
-        "missing here has not been measured on all of them."
+        f"(`course pretrain {RECIPE}`), with the settings that were chosen on the shipped net, "
+        f"unless it says *tuned anew*, and {DRAWS} draws of their own each. The interval is that of "
+        f"the mean over nets. With {len(NETS) + 1} nets it is wide: read first whether the nets "
+        "agree. A claim that is missing here has not been measured on all of them."
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from course_lib.claims import photographs
+from course_lib.claims import claims, photographs
 from course_lib.claims.lesson02 import C06, C08, C10, worth, worth_trials
 from course_lib.claims.lesson03 import C14, C15
 from course_lib.claims.lesson04 import C18, C19, kept_by
@@ -301,11 +301,19 @@ def beside(tag: str, verdict: str) -> str:
         return ""
     said = f"On photographs ({NET}): {there.told}"
     if is_another(there):
-        return f"{said} What was asked there: *{there.claim.statement}*"
+        asked = there.claim.statement
+        if asked == claims()[tag].statement:
+            asked = "; ".join(part.rule for part in there.claim.primary)
+        return f"{said} What was asked there: *{asked}*"
     apart = there.verdict != verdict and UNDECIDED not in (there.verdict, verdict)
     return f"The two instruments disagree. {said}" if apart else said
 
 
 def is_another(there: Result) -> bool:
-    """Whether photographs were asked another question than the image world."""
-    return there.claim.tag in FROM_SCRIPTS
+    """Whether photographs were asked another question than the image world: another statement, or
+    other thresholds."""
+
+    def asked(claim: Claim) -> tuple:
+        return claim.statement, [(p.above, p.below, p.within) for p in claim.primary]
+
+    return asked(there.claim) != asked(claims()[there.claim.tag])

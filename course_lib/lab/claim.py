@@ -23,6 +23,8 @@ from course_lib.lab.verdicts import (
 )
 from course_lib.measure.tables import fold, markdown_table
 
+FIRST = "first edition"  # the code of rows that are older than the rules by which they are judged
+
 Trials = Callable[[dict], list[dict]]
 
 
@@ -141,6 +143,7 @@ class Result:
                 "95 % interval": one.interval,
                 "n": one.estimate.n,
                 "verdict": one.verdict,
+                "could tell apart": one.told_apart,
             }
             for one in (*self.judged, *self.details)
         ]
@@ -174,15 +177,22 @@ class Result:
         """Rule, parts and the chart's numbers as Markdown, folded away."""
         return "\n\n".join(
             (
-                fold("Rule, fixed before the run, and every part of it", self._about()),
+                fold(f"Rule, {self._age_of_rule}, and every part of it", self._about()),
                 fold("The numbers of the chart", markdown_table(self.table())),
             )
         )
+
+    @property
+    def _age_of_rule(self) -> str:
+        older = self.stored.get("code") == FIRST
+        return "younger than these rows of the first edition" if older else "fixed before the run"
 
     def _about(self) -> str:
         lines = [self.claim.rule, markdown_table(self.judgements())]
         if self.claim.note:
             lines.append(self.claim.note)
+        if self.stored and self.claim.tuning and (edges := self.claim.tuning.edges()):
+            lines.append(edges)
         if self.stored:
             lines.append(
                 f"*Stored rows of a full-size run ({self.track}): {len(self.rows)} trials, "
@@ -219,7 +229,8 @@ def frame(trials: Sequence[dict], numbers: Sequence[dict]) -> pd.DataFrame:
 
 def _plain(one: Judgement) -> str:
     value = one.part.unit(one.estimate.value)
-    return f"{one.part.name}: {value} (asked for: {one.part.asked})"
+    could = f"; this much data tells {one.told_apart} apart" if one.told_apart else ""
+    return f"{one.part.name}: {value} (asked for: {one.part.asked}{could})"
 
 
 def _upper(text: str) -> str:

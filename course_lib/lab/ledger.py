@@ -1,34 +1,39 @@
 """All claims in one table: what was found on each instrument, and what is left of it after Holm."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from course_lib.lab.claim import Claim, Result
-from course_lib.lab.verdicts import UNDECIDED, together
+from course_lib.lab.verdicts import UNDECIDED, Judgement, together
 from course_lib.measure.intervals import holm
 
 ALPHA = 0.05
 NOT_YET = "not measured yet"
+ONCE = "measured once"
 
 
 def after_holm(results: Mapping[str, Result | None]) -> dict[str, str]:
     """The verdicts when all primary parts of all claims are asked together.
 
     A part stays decided when Holm's adjusted p-value is below 0.05. With many questions some are
-    decided by chance: this is what a reader of the whole table should believe.
+    decided by chance: this is what a reader of the whole table should believe. What was counted or
+    timed once has no chance that could be weighed, and says so.
     """
-    parts = [
-        (tag, one)
-        for tag, result in results.items()
-        if result is not None and not result.unfinished
-        for one in result.judged
-    ]
+    judged = {
+        tag: [] if result.unfinished else result.judged for tag, result in results.items() if result
+    }
+    once = {tag for tag, parts in judged.items() if parts and _once(parts)}
+    parts = [(tag, one) for tag in judged.keys() - once for one in judged[tag]]
     adjusted = holm([one.p for _, one in parts]) if parts else []
-    found: dict[str, list[str]] = {tag: [] for tag, result in results.items() if result}
+    found: dict[str, list[str]] = {tag: [] for tag in judged}
     for (tag, one), p in zip(parts, adjusted, strict=True):
         found[tag].append(one.verdict if p < ALPHA else UNDECIDED)
-    return {tag: together(verdicts) for tag, verdicts in found.items()}
+    return {tag: ONCE if tag in once else together(found[tag]) for tag in judged}
+
+
+def _once(parts: Sequence[Judgement]) -> bool:
+    return all(one.estimate.n < 2 for one in parts)
 
 
 def ledger(

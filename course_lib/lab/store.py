@@ -17,11 +17,11 @@ from course_lib.facts import read_facts
 from course_lib.files import write_atomically
 from course_lib.lab import tracks
 from course_lib.lab.cache import checksum, key, plain, text
-from course_lib.lab.claim import Claim, Result, frame, result_of
+from course_lib.lab.claim import FIRST, Claim, Result, frame, result_of
 from course_lib.lab.quantities import DRAW, NET, NotMeasured
 
 RESULTS = Path(__file__).parents[1] / "claims" / "results"
-FIRST = "first edition"
+
 MEND = "Move it away to measure anew."
 _TEXT, _OBJECT = {"type": "string"}, {"type": "object"}
 _ENTRIES = {

@@ -85,6 +85,21 @@ class Tuning:
             )
         return self.choose(rows, self.grids)
 
+    def edges(self, folder: Path | None = None) -> str:
+        """Which chosen settings lie on the edge of all that was tried, as a sentence or nothing."""
+        rows, found = self.tried(folder), []
+        for name, setting in self.chosen(folder).items():
+            for axis, value in setting.items():
+                values = rows.loc[rows[RIVAL] == name, axis]
+                if values.nunique() > 1 and value in (values.min(), values.max()):
+                    found.append(f"{name} ({axis} {value:g})")
+        if not found:
+            return ""
+        return (
+            f"Chosen on the edge of what was tried, so that a better setting may lie beyond: "
+            f"{'; '.join(found)}."
+        )
+
     def _rival(self, trial: dict) -> str:
         for name, shared in self.rivals.items():
             entries = {**cache.plain(shared), **dict.fromkeys(self.grids[name])}
@@ -94,7 +109,12 @@ class Tuning:
         raise KeyError(f"{self.tag}: no rival has the trial {trial}")
 
 
-def run(tuning: Tuning, folder: Path | None = None, say: Callable[[str], None] = print) -> None:
+def run(
+    tuning: Tuning,
+    folder: Path | None = None,
+    say: Callable[[str], None] = print,
+    track: tracks.Track = tracks.TRACKS["world"],
+) -> None:
     """Try the grids on DRAWS and widen them. Every row is stored at once; a stopped run goes on."""
     folder = folder or RESULTS
     grids = {
@@ -102,7 +122,7 @@ def run(tuning: Tuning, folder: Path | None = None, say: Callable[[str], None] =
         for name, grid in tuning.grids.items()
     }
     wanted = {name: settings(grid) for name, grid in grids.items()}
-    with store.writing(tuning.tag, folder) as path, tracks.using(tracks.TRACKS["world"]):
+    with store.writing(tuning.tag, folder) as path, tracks.using(track):
         study = store.open_study(tuning.tag, folder)
         for _ in range(1 + WIDEN):
             for name, several in wanted.items():
@@ -157,7 +177,7 @@ def _measure(tuning: Tuning, study: store.Study, path: Path, trial: dict, say) -
         return
     try:
         done = running.measure_job(
-            {"measure": tuning.measure, "track": tracks.TRACKS["world"], "trial": trial}
+            {"measure": tuning.measure, "track": tracks.current(), "trial": trial}
         )
     except Diverged:
         done = None

@@ -127,6 +127,12 @@ class Judgement:
         return f"{unit(found.low, False)} to {unit(found.high, False)}" if found.n > 1 else "–"
 
     @property
+    def told_apart(self) -> str:
+        """What this much data tells from the threshold, where that is open, or nothing."""
+        open_ = self.verdict == UNDECIDED and np.isfinite(self.estimate.told_apart)
+        return self.part.unit(self.estimate.told_apart) if open_ else ""
+
+    @property
     def sentence(self) -> str:
         unit, found = self.part.unit, self.estimate
         what = f"{self.part.name}: {unit(found.value)}"
@@ -135,9 +141,7 @@ class Judgement:
         if found.n < 2:
             return f"{what} (measured once)"
         sure = f"95 % interval {self.interval}, n = {found.n}"
-        could = ""
-        if self.verdict == UNDECIDED:
-            could = f"; could have told apart {unit(found.told_apart)}"
+        could = f"; could have told apart {self.told_apart}" if self.told_apart else ""
         return f"{what} ({sure}{could})"
 
 

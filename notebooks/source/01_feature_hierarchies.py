@@ -422,8 +422,8 @@ display(Markdown("**What it means.** " + told))
 # like theirs:
 #
 # > **Take away.** Early is general, late is specific. Similar pictures: keep everything and put a
-# > head on the end. Very different ones: keep the early stages, and retrain the late ones or read
-# > before them. Not sure: probe.
+# > head on the end, or on the stage before it, whichever validation prefers. Very different ones: keep
+# > the early stages, and retrain the late ones or read before them. Not sure: probe.
 #
 # ## Look around
 #
@@ -557,10 +557,11 @@ ask("p01-first-filters", "p01-recipe", "p01-delta", "p01-probe", "p01-predict-un
 # - [C01](90_lab_book.ipynb#C01): how many first filters are oriented or smooth beyond random ones, with
 #   an exact interval.
 # - [C04](90_lab_book.ipynb#C04): does a better source network transfer better ([Kornblith et al.
-#   2019](https://arxiv.org/abs/1805.08974))?
+#   2019](https://arxiv.org/abs/1805.08974))? For new shapes and textures it did, for digits and X-rays not.
 # - [C05](90_lab_book.ipynb#C05): which stages does fine-tuning change most, by how alike their features
 #   stay (*CKA*, [Kornblith et al. 2019](https://arxiv.org/abs/1905.00414))?
-# - [C37](90_lab_book.ipynb#C37): with few labels of a very different kind, which stage serves best?
+# - [C37](90_lab_book.ipynb#C37): does the last stage serve best where pictures are similar, an earlier
+#   one where they are not? The second holds here, the first not for new shapes.
 # - [C38](90_lab_book.ipynb#C38): do two networks that never saw the same shape learn the same early
 #   stages?
 #

@@ -426,7 +426,8 @@ told = fooled + doormen["a domain classifier's accuracy, source-only minus DANN"
 display(
     Markdown(
         f"DANN trains against one doorman. A *fresh* one, trained on the finished features, still tells the domains apart: it is "
-        f"right {fooled:.0%} of the time, against {told:.0%} on source only and 50 % by tossing a coin "
+        f"right {fooled:.0%} of the time, against {told:.0%} on source only and 50 % by tossing a coin. "
+        f"That adaptation makes the domains alike to any doorman: *{stored_result('C24').verdict}* "
         "([C24](90_lab_book.ipynb#C24))."
     )
 )

@@ -1229,7 +1229,7 @@ ask("p06-split", "p06-auc", "p06-temperature", "p06-cost", "p06-bayes", "p06-mar
 # ## More, one sentence each
 #
 # - [C27b](90_lab_book.ipynb#C27b): the weights are right and the use is wrong: train mode, classes in
-#   another order, a head left out.
+#   another order, a head left out. Not each costs accuracy: train mode with mixed batches did not.
 # - [C28](90_lab_book.ipynb#C28): grey pictures: repeated, summed, averaged, and a new stem.
 # - [C29b](90_lab_book.ipynb#C29b) and [C29c](90_lab_book.ipynb#C29c): the leaking split and the lead letter,
 #   with all draws.

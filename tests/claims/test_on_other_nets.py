@@ -80,12 +80,26 @@ def test_an_entry_per_picture_counts_by_its_mean_where_there_are_several_nets():
     assert found.high - found.value == pytest.approx(half, rel=1e-3)
 
 
+def test_tuned_anew_every_method_has_the_setting_that_was_chosen_on_that_net(monkeypatch):
+    (net, *_) = on_other_nets.NETS
+    claim = claims()["C19"]
+    given = {name: dict.fromkeys(grid, 0.5) for name, grid in claim.tuning.grids.items()}
+    monkeypatch.setattr(
+        type(claim.tuning), "chosen", lambda self, folder: given if folder == net.choices else {}
+    )
+    trials = store.full_trials(on_other_nets.asked("C19", net, anew=True), net.track())
+    rates = [trial["rate"] for trial in trials if "rate" in trial]
+    assert rates and set(rates) == {0.5}
+    assert {trial["seed"] for trial in trials} == set(net.draws)
+
+
 def test_the_ledger_shows_every_net_and_the_mean_over_them():
     table = on_other_nets.table()
     assert len(table) >= len(on_other_nets.stored()) > 0
     names = [on_other_nets.SHIPPED, *(net.name for net in on_other_nets.NETS)]
     assert set(names) < set(table.columns)
-    for tag, found in on_other_nets.stored().items():
+    for name, found in on_other_nets.stored().items():
+        tag = name.removesuffix(on_other_nets.TUNED_ANEW)
         assert found.together.rows[NET].nunique() == len(names), tag
         assert [one.part.name for one in found.together.judged] == [
             part.name for part in claims()[tag].primary

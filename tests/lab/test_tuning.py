@@ -1,11 +1,12 @@
 """Settings are chosen on draws of their own, by the same search for every rival, and stored."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from course_lib.errors import CourseError, Diverged
-from course_lib.lab import store, tuning
+from course_lib.lab import store, tracks, tuning
 from course_lib.lab.tuning import DRAWS, Tuning
 
 MEASURED: list[dict] = []
@@ -47,6 +48,28 @@ def test_every_rival_is_tried_on_the_same_draws_and_the_best_mean_wins(tmp_path)
     assert toy().chosen(tmp_path)["plain"] == {"rate": 0.1}
     for method in ("plain", "strong"):
         assert {t["seed"] for t in MEASURED if t["method"] == method} == set(DRAWS)
+
+
+def test_what_is_tried_runs_on_the_track_that_is_asked_for_and_its_rows_name_its_net(tmp_path):
+    track = replace(tracks.TRACKS["world"], sha256="5" * 64)
+    seen = []
+
+    def measure(trial):
+        seen.append(tracks.current())
+        return score(trial)
+
+    tuning.run(toy(measure=measure), tmp_path, lambda line: None, track)
+    assert seen and all(one == track for one in seen)
+    assert {row["weights"] for row in store.open_study("C99", tmp_path).rows} == {"5" * 64}
+
+
+def test_settings_chosen_on_the_edge_of_what_was_tried_are_named(tmp_path):
+    search(toy(), tmp_path)
+    assert toy().edges(tmp_path) == ""
+    held = toy(most={"strong": {"strength": 2.0}})
+    search(held, tmp_path / "held")
+    assert "strong (strength 1)" in held.edges(tmp_path / "held")
+    assert "plain" not in held.edges(tmp_path / "held")
 
 
 def test_a_grid_grows_beyond_its_edge_as_long_as_that_helps(tmp_path):
