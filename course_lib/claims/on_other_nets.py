@@ -131,7 +131,7 @@ def about() -> str:
     return (
         f"The shipped net and {len(NETS)} more, pretrained from other seeds by a shorter recipe "
         f"(`course pretrain {RECIPE}`), with the settings that were chosen on the shipped net, "
-        f"unless it says *tuned anew*, and {DRAWS} draws of their own each. The interval is that of "
+        f"unless it says *tuned anew*, and {DRAWS} draws of their own each. The interval is of "
         f"the mean over nets. With {len(NETS) + 1} nets it is wide: read first whether the nets "
         "agree. A claim that is missing here has not been measured on all of them."
     )

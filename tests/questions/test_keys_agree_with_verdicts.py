@@ -135,7 +135,16 @@ def test_the_key_for_a_preset_plans_what_did_best_nearby_and_wrong_choices_do_no
         assert near_the_best == (letter == right), (letter, planned)
 
 
-# --- numbers that explanations of lesson 06 quote -------------------------------------------------
+# --- numbers that questions quote -----------------------------------------------------------------
+
+
+def test_what_is_learnt_by_heart_is_what_the_question_says():
+    means = stored_result("C35").rows.groupby("strategy")[["train_accuracy", "test"]].mean()
+    scratch, head = means.loc[SCRATCH], means.loc[HEAD_ONLY]
+    told = question("l02-memorise").prompt
+    assert f"{scratch['train_accuracy']:.0%}".replace("%", " %") in told
+    assert f"{scratch['test']:.0%} test accuracy".replace("%", " %") in told
+    assert f"{head['train_accuracy']:.0%} and {head['test']:.0%}".replace("%", " %") in told
 
 
 def lost(mistake, task, strategy):
