@@ -32,8 +32,9 @@ HEAD = """# ---
 # # Lab book
 #
 # Every claim of the course on one page: what it says, what was found, and the rule by which it was
-# judged, which stood before the run. Charts show stored full-size studies. Below each chart fold
-# the rule with every part, its interval and its draws, and the numbers that were drawn.
+# judged, with a word on which was there first, rule or rows. Charts show stored full-size studies.
+# Below each chart fold the rule with every part, its interval and its draws, and the numbers that
+# were drawn.
 #
 # - *Holds*: the whole 95 % interval lies where the claim says.
 # - *Does not hold here*: it lies wholly elsewhere. *No difference that matters*: that, and the
