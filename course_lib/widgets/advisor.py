@@ -75,13 +75,16 @@ NO_WINNER = "no clear winner"
 
 def caution(key: tuple[str, str], cell: dict) -> str:
     """What to say when a measured cell speaks against the rule, else an empty text."""
-    named = max((cell["means"][n] for n in NAMED[key] if n in cell["means"]), default=None)
-    best = cell["means"][cell["best"]]
+    means = cell["means"]
+    named = max((means[n] for n in NAMED[key] if n in means), default=None)
+    best = means[cell["best"]]
     if named is None or best - named < CLEAR:
         return ""
+    ahead = sorted((n for n in means if best - means[n] < CLEAR), key=means.get, reverse=True)
     return (
-        f"Here the rule of thumb fails: nearby, {cell['best']} reached {best:.2f} and what the "
-        f"rule names {named:.2f}. Try {cell['best']} too, and let validation pictures decide."
+        f"Here the rule of thumb fails: nearby, {' and '.join(ahead)} reached {best:.2f} and what "
+        f"the rule names {named:.2f}. Try {' or '.join(ahead)} too, and let validation pictures "
+        "decide."
     )
 
 

@@ -104,18 +104,22 @@ def test_a_preset_is_advised_against_the_rule_just_where_the_measured_cell_speak
         assert means.idxmax() in found["caution"] and means.idxmax() not in named
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_cell_that_refutes_the_rule_gives_its_preset_a_caution(name):
-    found = advise(*PRESETS[name][:2])
-    part = next(
+@pytest.mark.parametrize(
+    "cell", advisor.measured_cells(), ids=lambda c: f"{c['task']} {c['train']}"
+)
+def test_the_advisor_warns_of_a_cell_that_refutes_the_rule_and_of_none_where_it_holds(cell):
+    key = advice.size_word(cell["train"]), cell["similarity"]
+    study = stored_result("C09")
+    (part,) = (
         judged
-        for judged in stored_result("C09").judged
-        if judged.part.name.startswith(f"{found['size']}, {found['similarity']}:")
+        for judged in (*study.judged, *study.details)
+        if judged.part.name.startswith(", ".join(key) + ":")
     )
-    if part.verdict == REFUTED:
-        assert found["caution"]
+    assert part.verdict == cell["verdict"]
+    if part.verdict == REFUTED and part.estimate.value < -CLEAR:
+        assert cell["best"] in advisor.caution(key, cell)
     if part.verdict == HOLDS:
-        assert not found["caution"]
+        assert not advisor.caution(key, cell)
 
 
 # A preset's question -> what each choice plans: strategies of which one must be near the best.
@@ -136,6 +140,28 @@ def test_the_key_for_a_preset_plans_what_did_best_nearby_and_wrong_choices_do_no
 
 
 # --- numbers that questions quote -----------------------------------------------------------------
+
+
+def percent(number):
+    """As questions write a share: ".87"."""
+    return f"{number:.2f}".lstrip("0")
+
+
+def test_what_the_cells_of_the_rule_of_thumb_gave_is_what_the_questions_say():
+    means = stored_result("C09").rows.groupby(["task", "train", "strategy"])["test"].mean()
+    many, few = means["radiographs", 1_000], means["radiographs", 100]
+    told = whys(question("l02-radiographs"))
+    assert many.drop(["pixel logistic regression", "random frozen backbone"]).idxmin() == HEAD_ONLY
+    assert f"AUC {percent(many[HEAD_ONLY])} against {percent(many[FULL])} for full" in told
+    for text, name in (("had AUC", FULL), ("scratch", SCRATCH), ("late stages", FINE),
+                       ("a frozen head", HEAD_ONLY)):  # fmt: skip
+        assert f"{text} {many[name]:.3f}".replace(" 0.", " .") in told
+    assert f"it lost {100 * (many[FULL] - many[FINE]):.0f} points at 1,000" in told
+    ahead = f"{100 * (few[FULL] - few[FINE]):.0f} points above late ones"
+    assert ahead in whys(question("l02-satellite"))
+    shapes = means["new-shapes", 100]
+    better = f"fine-tuning did {100 * (shapes[FINE] - shapes[HEAD_ONLY]):.0f} points better"
+    assert better in whys(question("p02-small-similar"))
 
 
 def test_what_is_learnt_by_heart_is_what_the_question_says():

@@ -53,13 +53,16 @@ def test_where_a_measured_cell_speaks_against_the_rule_the_advisor_says_so():
     said = advisor.caution(("small", "different"), cell)
     assert "full fine-tuning reached 0.99 and what the rule names 0.92" in said
     assert advisor.caution(("medium", "different"), cell) == ""
+    level = {"best": "scratch", "means": {**cell["means"], "scratch": 0.995}}
+    said = advisor.caution(("small", "different"), level)
+    assert "Try scratch or full fine-tuning too" in said  # the best, and what is level with it
     close = {**cell, "means": {"fine-tuning": 0.98, "full fine-tuning": 0.99}}
     assert advisor.caution(("small", "different"), close) == ""
 
 
 def test_for_800_x_rays_the_stored_table_speaks_against_few_layers():
     found = advise(800, 0.2)
-    assert "few layers" in found["advice"] and "Try full fine-tuning too" in found["caution"]
+    assert "few layers" in found["advice"] and "full fine-tuning too" in found["caution"]
 
 
 def test_every_preset_and_every_zone_has_its_words():
