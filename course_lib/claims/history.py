@@ -29,7 +29,7 @@ REASONS = {
     "rival tuned by day, eight draws, fresh test pictures. Draws lie 2 points apart, not 12.",
     "C15": "New rows: eight draws, every ratio at a rate chosen on other draws, grids that grow "
     "beyond their edges, and equality asked for.",
-    "C17": "New rows: the published schedules, each at a tuned rate, sixteen draws instead of five. "
+    "C17": "New rows: the published schedules, each at a tuned rate, sixteen draws, not five. "
     "On digits in front of clutter unfreezing gradually is worse.",
     "C19": "New rows: the first edition compared methods at different rates. Now each is tuned "
     "over rate and strength and compared at equal accuracy on the new task.",

@@ -345,9 +345,10 @@ def cka(net: str, stage: str) -> Quantity:
     return value("cka", {OF_PRETRAINED: stage, OF_OTHER: stage}, net=net)
 
 
-def way(stage: str) -> Quantity:
-    """How far fine-tuning moved a stage on the way to an untrained net: 0 not at all, 1 as far."""
-    return (cka(TUNED, stage) - 1) / (cka(UNTRAINED, stage) - 1)
+def kept(stage: str) -> Quantity:
+    """What fine-tuning left of a stage's alikeness beyond an untrained net's: 1 all, 0 nothing."""
+    untrained = cka(UNTRAINED, stage)
+    return (cka(TUNED, stage) - untrained) / -(untrained - 1)
 
 
 C05 = Claim(
@@ -356,8 +357,8 @@ C05 = Claim(
     statement="Fine-tuning changes late representations most, and leaves all of them closer to the "
     "pretrained net than an untrained net is.",
     primary=(
-        Part("1 - CKA with the pretrained net, as a share of an untrained net's, last stage minus "
-             "stem", way(LAST) - way(STAGES[0]), above=0.05, unit=PLAIN),
+        Part("kept of the CKA beyond an untrained net's, stem minus last stage",
+             kept(STAGES[0]) - kept(LAST), above=0.05, unit=SHARE),
         *(
             Part(f"{stage}, CKA with the pretrained net, fine-tuned minus untrained",
                  cka(TUNED, stage) - cka(UNTRAINED, stage), above=0.0, unit=PLAIN)
