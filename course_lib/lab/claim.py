@@ -229,7 +229,8 @@ def frame(trials: Sequence[dict], numbers: Sequence[dict]) -> pd.DataFrame:
 
 def _plain(one: Judgement) -> str:
     value = one.part.unit(one.estimate.value)
-    could = f"; this much data tells {one.told_apart} apart" if one.told_apart else ""
+    enough = one.told_apart and one.estimate.n > 2  # two draws tell next to nothing apart
+    could = f"; this much data tells {one.told_apart} apart" if enough else ""
     return f"{one.part.name}: {value} (asked for: {one.part.asked}{could})"
 
 

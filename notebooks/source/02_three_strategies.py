@@ -515,6 +515,7 @@ judge(
 )
 
 # %%
+most = c08.rows["train"].max()
 few, later = head_at.index[0], min(head_at.index, key=lambda n: abs(n - 150))
 as_good = [n for n, score in scratch_at.items() if score >= head_at[few]]
 told = ", ".join(
@@ -526,6 +527,10 @@ display(Markdown(
     "labelling. The vertical gap is what the pretrained backbone is worth in accuracy: " + told + ". The "
     "*horizontal* gap, from a point on the scratch curve to the same height on the frozen one, is what "
     "it is worth in labels.\n\n"
+    f"The vertical gap is widest at {(head_at - scratch_at).idxmax():,.0f} labels. Further left scratch has "
+    "little left to lose, while the head still loses. "
+    + (f"Your own run, with {most:,.0f} labels at most, sees only that left part, where more labels widen the "
+       "gap: that is why its verdict may be the opposite of the study's.\n\n" if most < 150 else "\n\n") +
     f"**The hospital.** With {few:,.0f} labels the frozen backbone with a new head reaches "
     f"{head_at[few]:.0%}, with {later:,.0f} {head_at[later]:.0%}: that is what waiting buys. "
     + (f"And what it does with {few:,.0f}, scratch does only with {as_good[0]:,.0f}: the backbone is "
