@@ -167,6 +167,13 @@ def test_what_the_cells_of_the_rule_of_thumb_gave_is_what_the_questions_say():
     assert better in whys(question("p02-small-similar"))
 
 
+def test_what_foreign_stages_cost_is_what_the_question_says():
+    first, every, _ = stored_result("C03").judged
+    assert first.estimate.high < 0.01  # B's own minus A's
+    told = whys(question("l01-transplant"))
+    assert "cost nothing here" in told and f"cost {100 * every.estimate.value:.0f} points" in told
+
+
 def test_what_unfreezing_gradually_cost_is_what_the_question_says():
     (_, cluttered) = stored_result("C17").judged
     worse = -100 * cluttered.estimate.value
