@@ -252,8 +252,8 @@ C03 = Claim(
     "the transplant does not, so have B's: published transplants of B learn from the pictures of "
     "their donor. The first edition's rows (as published; three draws, one rate for all, shared "
     "test pictures) were known when this rule was written: -3, +23 and +1.5 points, for which "
-    "eight draws tell 3. Fresh test pictures per draw. One stage of B's own, fine-tuned, was given a "
-    "rate at which some measured draws fail, which favours A's in the mean over depths; at the "
+    "eight draws tell 3. Fresh test pictures per draw. One stage of B's own, fine-tuned, was given "
+    "a rate at which some measured draws fail, which favours A's in the mean over depths; at the "
     "other depths the two are level.",
 )  # fmt: skip
 
