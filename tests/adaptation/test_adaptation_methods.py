@@ -167,7 +167,7 @@ def test_alignment_at_a_stage_compares_the_output_of_that_stage():
 
 
 def test_source_only_on_shifted_pictures_is_mended_by_adabn():
-    before, after = (quick(m, 60, lr=1e-2).test for m in (methods.SOURCE_ONLY, methods.ADABN))
+    before, after = (quick(m, 120, lr=1e-2).test for m in (methods.SOURCE_ONLY, methods.ADABN))
     assert after > before + 0.1
 
 

@@ -214,9 +214,9 @@ def test_a_study_says_beforehand_how_long_it_takes_and_stops_at_its_cap(tmp_path
     study.rows = [{**row, "sha256": cache.checksum(_unsigned(row))} for row in slow]
     study.save(store.path_of("C99", tmp_path))
     said.clear()
-    running.run_and_store(toy(), folder=tmp_path, cap=1e-9, say=said.append)
+    running.run_and_store(toy(), folder=tmp_path, cap=1e-12, say=said.append)
     assert said[0] == "C99: 4 of 6 trials to measure, about 4 hours."
-    assert said[-1] == "C99: stopped at the cap of 1e-09 hours; the same command goes on."
+    assert said[-1] == "C99: stopped at the cap of 1e-12 hours; the same command goes on."
     assert len(store.open_study("C99", tmp_path).rows) == 2
     said.clear()
     running.run_and_store(toy(), folder=tmp_path, workers=1, say=said.append)
