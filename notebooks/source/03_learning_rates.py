@@ -642,8 +642,8 @@ ask("p03-one-rate", "p03-first-batches", "p03-group", "p03-vectors", "p03-ratio"
 #   five stages are not twelve layers.
 # - [C17](90_lab_book.ipynb#C17): gradual unfreezing, the last stage first ([Howard and Ruder
 #   2018](https://arxiv.org/abs/1801.06146)). In equally many passes the early stages learn for fewer of
-#   them. Where they have to change, on digits in front of clutter, that costs; on photographs of flowers,
-#   where little has to change, it did best (README).
+#   them. On digits in front of clutter it lost; on photographs of flowers it did best, one comparison of
+#   ten (README).
 #
 # **To go deeper.** [torch.optim, per-parameter
 # options](https://docs.pytorch.org/docs/stable/optim.html#per-parameter-options), [timm's

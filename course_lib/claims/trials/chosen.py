@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from course_lib.claims.trials import transfer as shared
-from course_lib.data.tasks import load_task
 from course_lib.lab.looks import BASELINES
 from course_lib.lab.tuning import Tuning
 from course_lib.train import strategies as S
-from course_lib.train.fit import fit
 
 MULTIPLES = (0.3, 1.0, 3.0)  # of the rate that a strategy has on this net
 AS_CHOSEN = ()  # the rates of a size whose trials run at the chosen one
@@ -20,20 +18,9 @@ LANE = ("task", "train", "strategy", "epochs", "batch")  # what has a rate of it
 
 def tried(trial: dict) -> dict:
     """What a rate is chosen by. trial: as for `transfer`, rates being one number."""
-    model = shared.backbone()
-    base = S.for_net(shared.STRATEGIES[trial["strategy"]], model)
+    base = S.for_net(shared.STRATEGIES[trial["strategy"]], shared.backbone())
     assert base.lr is not None  # for_net has filled it in
-    run = fit(
-        model,
-        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
-        replace(base, lr=base.lr * trial["rates"]),
-        trial["epochs"],
-        batch_size=trial["batch"],
-        seed=trial["seed"],
-        validate_every=0,
-        test=False,
-        progress=False,
-    )
+    run = shared.run_once(trial, replace(base, lr=base.lr * trial["rates"]))
     return {"validation": run.validation}
 
 

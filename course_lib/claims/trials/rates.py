@@ -123,19 +123,8 @@ FULL_RATES = (1e-3, 3e-3, 1e-2)
 
 def tried(trial: dict) -> dict:
     """What a head rate is chosen by. trial: as for `tuned`, rates being one number."""
-    target = load_task(trial["task"], train=trial["train"], seed=trial["seed"])
-    run = fit(
-        shared.backbone(),
-        target,
-        replace(S.FULL_FINE_TUNING, lr=trial["rates"], **trial["strategy"]),
-        trial["epochs"],
-        batch_size=trial["batch"],
-        seed=trial["seed"],
-        validate_every=0,
-        test=False,
-        progress=False,
-    )
-    return {"validation": run.validation}
+    strategy = replace(S.FULL_FINE_TUNING, lr=trial["rates"], **trial["strategy"])
+    return {"validation": shared.run_once(trial, strategy).validation}
 
 
 RATIO_CHOICE = Tuning(

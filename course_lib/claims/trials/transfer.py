@@ -16,6 +16,8 @@ from course_lib.lab import cache, tracks
 from course_lib.lab.looks import BASELINES, PIXELS
 from course_lib.measure import metrics
 from course_lib.train import strategies as S
+from course_lib.train.fit import fit
+from course_lib.train.loop import Run
 
 SCRATCH, HEAD_ONLY = S.SCRATCH.name, S.FEATURE_EXTRACTION.name
 FINE, FULL = S.FINE_TUNING.name, S.FULL_FINE_TUNING.name
@@ -30,6 +32,24 @@ def fresh(task: str, n: int, seed: int) -> Split:
     task: one of the image world, whose pictures never run out.
     """
     return load_task(task, train=n, seed=FRESH + seed).train
+
+
+def run_once(trial: dict, strategy: S.Strategy) -> Run:
+    """One training from the pretrained net, without a look at the test pictures.
+
+    trial: task, train, seed, epochs, batch.
+    """
+    return fit(
+        backbone(),
+        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
+        strategy,
+        trial["epochs"],
+        batch_size=trial["batch"],
+        seed=trial["seed"],
+        validate_every=0,
+        test=False,
+        progress=False,
+    )
 
 
 def transfer(trial: dict) -> dict:

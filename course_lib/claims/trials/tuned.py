@@ -18,7 +18,6 @@ from course_lib.lab.tuning import Grid, Setting, Tuning
 from course_lib.train import strategies as S
 from course_lib.train.baselines import pixel_logistic_regression, random_frozen
 from course_lib.train.evaluation import evaluate
-from course_lib.train.fit import fit
 from course_lib.train.loop import Run
 
 # Entry of a trial -> the field of a Strategy that it sets.
@@ -35,17 +34,7 @@ def strategy_of(trial: dict) -> S.Strategy:
 
 
 def run_of(trial: dict) -> Run:
-    return fit(
-        shared.backbone(),
-        load_task(trial["task"], train=trial["train"], seed=trial["seed"]),
-        strategy_of(trial),
-        trial["epochs"],
-        batch_size=trial["batch"],
-        seed=trial["seed"],
-        validate_every=0,
-        test=False,
-        progress=False,
-    )
+    return shared.run_once(trial, strategy_of(trial))
 
 
 def tried(trial: dict) -> dict:
