@@ -747,7 +747,7 @@ display(Markdown(
     + " points on the three networks, everything tuned: *" + "*, *".join(one.verdict for one in ahead) + "*. "
     + ("So whether a method is worth its trouble depends on the network. "
        if len({one.verdict for one in ahead}) > 1 else "")
-    + (f"What kept more than plain fine-tuning on all three: {listed(steady, 'and')}. " if steady else "")
+    + (f"What kept more than plain fine-tuning on all three, on the mean of the draws: {listed(steady, 'and')}. " if steady else "")
     + "\n\n> **Take away.** A rate that was chosen with forgetting in mind is the first rival: it needs nothing, and on "
     "one network it may be all you need. On the next it may not be. Try it beside "
     + (f"{listed(steady, 'or')}, " if steady else "one method, ")
